@@ -1,0 +1,25 @@
+/** A sentence for people: what was found, where, what is allowed, what to do. Never a stack trace. */
+export class HoldfastError extends Error {
+  override readonly name: string = new.target.name
+  /** The exit code of a command that ends with this error (README, "Exit codes"). */
+  readonly exitCode: number = 1
+}
+
+/** Input that its author can mend: flags, URLs, declarations, versions that read wrong. */
+export class UsageError extends HoldfastError {
+  override readonly exitCode = 2
+}
+
+/** No such repository, stream or version. */
+export class NotFoundError extends HoldfastError {
+  override readonly exitCode = 10
+}
+
+/** An object's bytes are not what was written: a hash, length or shape does not match. */
+export class CorruptObjectError extends HoldfastError {
+  readonly key: string
+  constructor(key: string, problem: string, options?: ErrorOptions) {
+    super(`object ${key} is corrupt: ${problem}`, options)
+    this.key = key
+  }
+}
