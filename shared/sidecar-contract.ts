@@ -1,0 +1,120 @@
+/**
+ * By what the webhook tells the agent its task: one JSON literal in the sidecar's environment, written at CREATE
+ * and never read back from a live pod, plus three facts of the pod by the downward API.
+ * `formatAssignment` and `parseAssignment` are the two ends of it.
+ */
+import * as v from 'valibot'
+import { HoldfastError } from './errors.ts'
+
+export const SIDECAR_NAME = 'holdfast'
+/** The program in the sidecar's image; its verbs: `replicate` (main), `wait` (startupProbe), `drain` (preStop). */
+export const AGENT_COMMAND = 'holdfast-agent'
+export const ENV = {
+  assignment: 'HOLDFAST_ASSIGNMENT',
+  podName: 'HOLDFAST_POD_NAME',
+  podUid: 'HOLDFAST_POD_UID',
+  nodeName: 'HOLDFAST_NODE_NAME',
+} as const
+/** Where the sidecar sees its pod's annotations (a downwardAPI volume, `annotations` in it; never by subPath). */
+export const POD_INFO_DIR = '/etc/holdfast/pod'
+/** The volume that brings them. */
+export const POD_INFO_VOLUME = 'holdfast-pod'
+
+export const KEY = {
+  state: 'holdfast.dev/state',
+  restore: 'holdfast.dev/restore',
+  restoreRequest: 'holdfast.dev/restore-request',
+  runAs: 'holdfast.dev/run-as',
+  backup: 'holdfast.dev/backup',
+  policy: 'holdfast.dev/policy',
+  budget: 'holdfast.dev/budget',
+  injected: 'holdfast.dev/injected',
+  lastVersion: 'holdfast.dev/last-version',
+  lastBackup: 'holdfast.dev/last-backup',
+  restored: 'holdfast.dev/restored',
+  slot: 'holdfast.dev/slot',
+} as const
+
+const Text = v.pipe(v.string(), v.minLength(1))
+const WholeNumber = v.pipe(v.number(), v.integer(), v.minValue(0))
+
+/** A hook of the declaration: HTTP on localhost, or a command in the app's container. */
+const HookSchema = v.strictObject({
+  http: v.optional(Text),
+  exec: v.optional(v.array(v.string())),
+  timeoutMs: WholeNumber,
+  onError: v.picklist(['fail', 'continue']),
+})
+
+export const AssignmentSchema = v.strictObject({
+  namespace: Text,
+  app: Text,
+  /** Null: a ReplicaSet's pod, which takes the first slot whose last writer has closed or is gone. */
+  slot: v.nullable(Text),
+  /** The URL of the repository. */
+  store: Text,
+  /** `holdfast.dev/restore` as it stood at CREATE. */
+  pin: v.nullable(Text),
+  /** `holdfast.dev/restore-request` as it stood at CREATE. */
+  restoreRequest: v.nullable(Text),
+  /** The declared paths, without trailing slash. `at` is where the sidecar sees it (mostly the same). */
+  paths: v.pipe(
+    v.array(
+      v.strictObject({
+        path: Text,
+        at: Text,
+        as: v.picklist(['files', 'sqlite']),
+        exclude: v.array(v.string()),
+      }),
+    ),
+    v.minLength(1),
+  ),
+  /** Every volume at, above or below a declared path, by where the sidecar sees its root. The mark lies there. */
+  volumes: v.array(
+    v.strictObject({
+      at: Text,
+      /** `emptyDir.sizeLimit`: a restore that would pass it is not begun. Null: none. */
+      sizeLimitBytes: v.nullable(WholeNumber),
+      /** `emptyDir.medium: Memory`: its pages count against the sidecar's memory limit while it restores. */
+      memory: v.boolean(),
+    }),
+  ),
+  /** RPO promised: a change is durable within this time. */
+  withinMs: v.pipe(WholeNumber, v.minValue(1)),
+  before: v.nullable(HookSchema),
+  after: v.nullable(HookSchema),
+  whenEmpty: v.picklist(['resume', 'fresh', 'fail']),
+  /** The containers' images as the pod's spec names them, to be recorded with each version. */
+  images: v.array(v.strictObject({ container: Text, image: Text })),
+  /** Hash of the pod template, so that a rollback can say "the template differs, too". */
+  templateHash: Text,
+  /** The pod's terminationGracePeriodSeconds as injected; recorded in `open` for the hand-over. */
+  graceSeconds: WholeNumber,
+  /** The workload never runs two pods of one slot at once (StatefulSet, DaemonSet, Job): no hand-over wait. */
+  exclusive: v.boolean(),
+  /** The value of this pod's own `holdfast.dev/injected`; a copy of the pod lacks it and stays idle. */
+  injected: Text,
+})
+
+export type Assignment = v.InferOutput<typeof AssignmentSchema>
+
+/** The literal for the container's environment. The kubelet expands `$(NAME)` in such values, so `$(` is written `$$(`. */
+export function formatAssignment(assignment: Assignment): string {
+  return JSON.stringify(assignment).replaceAll('$(', '$$$$(')
+}
+
+/** Reads the environment's value (after the kubelet's expansion). Throws one sentence about the first fault. */
+export function parseAssignment(text: string): Assignment {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (cause) {
+    throw new HoldfastError(`${ENV.assignment} is no JSON`, { cause })
+  }
+  const result = v.safeParse(AssignmentSchema, value)
+  if (result.success) return result.output
+  const issue = result.issues[0]
+  throw new HoldfastError(
+    `${ENV.assignment}: ${v.getDotPath(issue) ?? 'the value'}: found ${issue.received}, allowed is ${issue.expected ?? issue.message}; the webhook and the agent are of different releases, or the pod was edited by hand`,
+  )
+}
