@@ -1,6 +1,10 @@
 /** A sentence for people: what was found, where, what is allowed, what to do. Never a stack trace. */
 export class HoldfastError extends Error {
-  override readonly name: string = new.target.name
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = new.target.name
+  }
+
   /** The exit code of a command that ends with this error (README, "Exit codes"). */
   readonly exitCode: number = 1
 }

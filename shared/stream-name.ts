@@ -25,7 +25,8 @@ export function parseStreamName(text: string): StreamName {
     )
   for (const [role, part] of Object.entries({ namespace, app, slot })) {
     const problem = streamPartProblem(part)
-    if (problem !== undefined) throw new UsageError(`stream "${text}": the ${role} "${part}" ${problem}`)
+    if (problem !== undefined)
+      throw new UsageError(`stream "${text}": the ${role} "${part}" ${problem}`)
   }
   return { namespace, app, slot }
 }

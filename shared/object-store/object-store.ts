@@ -9,8 +9,7 @@ export interface ObjectInfo {
 
 /** Part of an object: the `lengthBytes` from `offset` on, or the last `lastBytes`. */
 export type ByteRange =
-  | { readonly offset: number; readonly lengthBytes: number }
-  | { readonly lastBytes: number }
+  { readonly offset: number; readonly lengthBytes: number } | { readonly lastBytes: number }
 
 /** What a `get` brings. `modifiedAt` is the server's time; `sizeBytes` is the whole object's size. */
 export interface StoredObject {
@@ -66,8 +65,4 @@ export class NoSuchStoreError extends HoldfastError {
 export class StoreRefusedError extends HoldfastError {}
 
 /** All that an `ObjectStore` may throw. */
-export type StoreError =
-  | UnreachableError
-  | AccessDeniedError
-  | NoSuchStoreError
-  | StoreRefusedError
+export type StoreError = UnreachableError | AccessDeniedError | NoSuchStoreError | StoreRefusedError
