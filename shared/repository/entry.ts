@@ -1,0 +1,117 @@
+/** One file, directory or symbolic link of a version. */
+import type { FrameRef } from './frame.ts'
+
+/** A run of one file's bytes: its hash, and where the bytes lie. A hole is a run of zeros that takes no space. */
+export type ChunkRef = StoredChunk | { readonly hole: number }
+
+export interface StoredChunk {
+  /** SHA-256 of the plain bytes, hex. */
+  readonly id: string
+  readonly lengthBytes: number
+  /** A pack's name, or `v<n>`: inside that version's own object. */
+  readonly pack: string
+  readonly frame: FrameRef
+  /** Where in the frame's plain bytes the chunk begins. */
+  readonly start: number
+}
+
+interface Metadata {
+  /**
+   * `<index of the declared path>/<path below it>`, `0` for the declared path itself; `/`-separated, never
+   * with `.` or `..`. Bytes that are not UTF-8 stand as lone surrogates U+DC80–U+DCFF (PEP 383).
+   */
+  readonly name: string
+  /** Permission bits with setuid, setgid and sticky. */
+  readonly mode: number
+  readonly uid: number
+  readonly gid: number
+  readonly mtimeNs: bigint
+  /** Where it was captured; not restored, only used to see that nothing has changed since. */
+  readonly ctimeNs: bigint
+  readonly inode: bigint
+  /** It could not be read for this version: this is its entry of an earlier one. */
+  readonly stale?: boolean
+}
+
+export interface FileEntry extends Metadata {
+  readonly type: 'file'
+  readonly sizeBytes: number
+  readonly chunks: readonly ChunkRef[]
+  /** The name of another entry with the same inode, whose bytes these are. */
+  readonly hardLinkOf?: string
+  /** It changed while it was read, each time. */
+  readonly unstable?: boolean
+}
+
+export interface DirectoryEntry extends Metadata {
+  readonly type: 'directory'
+}
+
+export interface SymlinkEntry extends Metadata {
+  readonly type: 'symlink'
+  /** Verbatim, coded as in `name`. */
+  readonly target: string
+}
+
+export type Entry = FileEntry | DirectoryEntry | SymlinkEntry
+
+/** What a version does not hold as it was, by name. */
+export interface Fault {
+  readonly name: string
+  /** `unreadable` and `unstable` make a version partial; `skipped` (socket, device, FIFO) and `notRestorable` do not. */
+  readonly kind: 'unreadable' | 'unstable' | 'skipped' | 'notRestorable'
+  readonly why: string
+}
+
+export function isHole(chunk: ChunkRef): chunk is { readonly hole: number } {
+  return 'hole' in chunk
+}
+
+/** The declared path that an entry lies under, by index. */
+export function rootOf(name: string): number {
+  const slash = name.indexOf('/')
+  return Number(slash < 0 ? name : name.slice(0, slash))
+}
+
+/** The path below the declared path; empty for the declared path itself. */
+export function pathInRoot(name: string): string {
+  const slash = name.indexOf('/')
+  return slash < 0 ? '' : name.slice(slash + 1)
+}
+
+/** The entry's directory; undefined for a declared path itself. */
+export function parentName(name: string): string | undefined {
+  const slash = name.lastIndexOf('/')
+  return slash < 0 ? undefined : name.slice(0, slash)
+}
+
+/** The same content and metadata, wherever it was captured and wherever its bytes lie. Times are compared to the microsecond, as far as Node can set them. */
+export function sameEntry(a: Entry, b: Entry): boolean {
+  if (a.type !== b.type || !sameMetadata(a, b)) return false
+  if (a.type === 'symlink') return b.type === 'symlink' && a.target === b.target
+  if (a.type === 'directory') return true
+  return b.type === 'file' && a.hardLinkOf === b.hardLinkOf && sameContent(a, b)
+}
+
+function sameMetadata(a: Entry, b: Entry): boolean {
+  return (
+    (a.mode === b.mode || a.type === 'symlink') &&
+    a.uid === b.uid &&
+    a.gid === b.gid &&
+    a.mtimeNs / 1000n === b.mtimeNs / 1000n &&
+    (a.stale ?? false) === (b.stale ?? false)
+  )
+}
+
+export function sameContent(a: FileEntry, b: FileEntry): boolean {
+  return (
+    a.sizeBytes === b.sizeBytes &&
+    a.chunks.length === b.chunks.length &&
+    a.chunks.every((chunk, i) => sameChunk(chunk, b.chunks[i]))
+  )
+}
+
+function sameChunk(a: ChunkRef, b: ChunkRef | undefined): boolean {
+  if (b === undefined) return false
+  return isHole(a) ? isHole(b) && a.hole === b.hole : !isHole(b) && a.id === b.id
+}

@@ -1,0 +1,152 @@
+/**
+ * What the log holds under one number: a version, or a record that is no version.
+ * Each carries `log`, the main line's state after it, so that the newest one alone tells a starting agent all it must know.
+ */
+import * as v from 'valibot'
+import { CorruptObjectError } from '../errors.ts'
+
+export const FORMAT = 1
+/** The lineage before any restore. A restore record with number n starts the lineage `L<n>`. */
+export const FIRST_LINEAGE = 'L0'
+
+const Count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(Number.MAX_SAFE_INTEGER))
+const Text = v.pipe(v.string(), v.maxLength(4096))
+
+/** Where a writer runs. `uid` tells pods apart, `boot` two boots of its node. */
+const PodSchema = v.object({ name: Text, uid: Text, boot: Text, node: Text })
+export type WriterPod = v.InferOutput<typeof PodSchema>
+
+/** The newest version, or restore, of a lineage: `version` is the number whose manifest is its state, 0 for "nothing". */
+const HeadSchema = v.object({ n: Count, writer: Text, restore: v.boolean(), version: Count })
+export type Head = v.InferOutput<typeof HeadSchema>
+
+/** A lineage as a writer left it for another one. */
+const LeftSchema = v.object({ lineage: Text, head: v.nullable(HeadSchema), settled: v.boolean() })
+
+const LogStateSchema = v.object({
+  /** The newest main `open` or `restore`: who may write the main line. */
+  owner: v.nullable(
+    v.object({
+      n: Count,
+      writer: Text,
+      pod: PodSchema,
+      lineage: Text,
+      /** The request that the owner's pod was started with. */
+      request: v.nullable(Text),
+      /** Seconds that its pod has between SIGTERM and SIGKILL; 0 where none is known. */
+      graceSeconds: Count,
+      closed: v.boolean(),
+    }),
+  ),
+  /** The head of the owner's lineage. */
+  head: v.nullable(HeadSchema),
+  /** False between a `restore` and its `done`. */
+  settled: v.boolean(),
+  /** The newest record that changed the lineage, 0 if none: where a search for older lineages and requests begins. */
+  lastSwitch: Count,
+})
+export type LogState = v.InferOutput<typeof LogStateSchema>
+
+const common = {
+  format: v.literal(FORMAT),
+  stream: Text,
+  n: v.pipe(Count, v.minValue(1)),
+  /** Told apart by this when a PUT had no answer: another body, another id. */
+  id: Text,
+  writer: Text,
+  pod: PodSchema,
+  /** A branch beside the main line: what a superseded writer still had. */
+  branch: v.boolean(),
+  lineage: Text,
+  /** The version whose state this one continues; 0 for none. */
+  parent: Count,
+  /** The writer's own clock, for people; nothing is decided by it. */
+  at: Text,
+  log: LogStateSchema,
+}
+
+/** Who asks what: `v3`, or `v3/<restore-request>`. */
+const OpenSchema = v.object({
+  ...common,
+  kind: v.literal('open'),
+  /** The writer whose head this one takes up, and its `open`. */
+  continues: v.nullable(v.object({ writer: Text, open: Count })),
+  request: v.nullable(Text),
+  graceSeconds: Count,
+  /** When it takes up another lineage than the owner's: what it leaves, and the switch before. */
+  left: v.nullable(LeftSchema),
+  head: v.nullable(HeadSchema),
+  settled: v.boolean(),
+  previousSwitch: Count,
+  agent: Text,
+})
+const RestoreSchema = v.object({
+  ...common,
+  kind: v.literal('restore'),
+  request: Text,
+  /** The version that the request was resolved to, once and for all; 0 for "nothing". */
+  resolved: Count,
+  left: LeftSchema,
+  previousSwitch: Count,
+  graceSeconds: Count,
+})
+const DoneSchema = v.object({ ...common, kind: v.literal('done') })
+const ClosedSchema = v.object({ ...common, kind: v.literal('closed') })
+
+const FrameSchema = v.object({ offset: Count, storedBytes: Count, plainBytes: Count })
+const VersionSchema = v.object({
+  ...common,
+  kind: v.literal('version'),
+  /** `change`: the app wrote; `safety`: what a restore was about to overwrite; `stop`: the last flush; `backup`: asked for. */
+  reason: v.picklist(['change', 'safety', 'stop', 'backup']),
+  tag: v.nullable(Text),
+  /** False: partial; `faults` counts why, the manifest lists them. */
+  complete: v.boolean(),
+  faults: v.object({ unreadable: Count, unstable: Count, skipped: Count, notRestorable: Count }),
+  counts: v.object({ files: Count, directories: Count, symlinks: Count, bytes: Count }),
+  /** What this commit added: entries that changed or went, and stored bytes of new chunks. */
+  added: v.object({ changed: Count, gone: Count, storedBytes: Count }),
+  roots: v.array(v.object({ path: Text, as: v.picklist(['files', 'sqlite']) })),
+  images: v.array(v.object({ container: Text, image: Text, digest: v.optional(Text) })),
+  templateHash: v.nullable(Text),
+  manifest: v.object({
+    /** The version that a delta is told against; 0: a full manifest. */
+    base: Count,
+    /** Deltas between this one and the full manifest. */
+    depth: Count,
+    frame: FrameSchema,
+    sha256: Text,
+  }),
+})
+
+const RecordSchema = v.variant('kind', [
+  OpenSchema,
+  RestoreSchema,
+  DoneSchema,
+  ClosedSchema,
+  VersionSchema,
+])
+
+export type OpenRecord = v.InferOutput<typeof OpenSchema>
+export type RestoreRecord = v.InferOutput<typeof RestoreSchema>
+export type DoneRecord = v.InferOutput<typeof DoneSchema>
+export type ClosedRecord = v.InferOutput<typeof ClosedSchema>
+export type VersionRecord = v.InferOutput<typeof VersionSchema>
+export type LogRecord = v.InferOutput<typeof RecordSchema>
+export type RecordedImage = VersionRecord['images'][number]
+
+/** Reads a header from untrusted bytes. Throws `CorruptObjectError`, also when it stands under another's key. */
+export function parseLogRecord(key: string, header: unknown, stream: string, n: number): LogRecord {
+  const result = v.safeParse(RecordSchema, header)
+  if (!result.success) {
+    const issue = result.issues[0]
+    throw new CorruptObjectError(
+      key,
+      `its header's ${v.getDotPath(issue) ?? 'value'} reads ${issue.received}, not ${issue.expected ?? issue.message}`,
+    )
+  }
+  const record = result.output
+  if (record.stream !== stream || record.n !== n)
+    throw new CorruptObjectError(key, `it says that it is v${record.n} of ${record.stream}`)
+  return record
+}

@@ -1,0 +1,78 @@
+/**
+ * The shape of every object in a repository, chosen so that bytes can be streamed before it is known what they are,
+ * and that a person sees in any viewer what it is:
+ *
+ *   holdfast/1\n                                     11 bytes: format and its version
+ *   <frames>                                         binary; offsets count from the object's first byte
+ *   <header>\n                                       one line of JSON
+ *   <length of header line, 10 digits> <sha256>\n    76 bytes: where the header begins, and its hash
+ */
+import { createHash } from 'node:crypto'
+import { CorruptObjectError } from '../errors.ts'
+import type { ObjectStore, StoredObject } from '../object-store/object-store.ts'
+
+export const MAGIC = Buffer.from('holdfast/1\n')
+const TRAILER_BYTES = 76
+const TRAILER = /^(\d{10}) ([0-9a-f]{64})\n$/
+/** Most headers fit: one request brings the end of the object, header included. */
+const TAIL_BYTES = 16 * 1024
+
+export function encodeObject(frames: readonly Buffer[], header: object): Buffer {
+  const line = Buffer.from(`${JSON.stringify(header)}\n`)
+  const length = String(line.length).padStart(10, '0')
+  return Buffer.concat([MAGIC, ...frames, line, Buffer.from(`${length} ${sha256Hex(line)}\n`)])
+}
+
+/** The header of a whole object. Throws `CorruptObjectError`. */
+export function decodeHeader(key: string, object: Buffer): unknown {
+  if (!object.subarray(0, MAGIC.length).equals(MAGIC))
+    throw new CorruptObjectError(key, 'it does not begin with "holdfast/1"')
+  return decodeTail(key, object, object.length).header
+}
+
+/** Reads an object's header with one small request, two where the header is long. Undefined when there is no such object. */
+export async function readHeader(
+  store: ObjectStore,
+  key: string,
+): Promise<{ header: unknown; modifiedAt: Date; sizeBytes: number } | undefined> {
+  let tail: StoredObject | undefined = await store.get(key, { lastBytes: TAIL_BYTES })
+  if (tail === undefined) return undefined
+  const { modifiedAt, sizeBytes } = tail
+  let decoded = decodeTail(key, tail.body, sizeBytes)
+  if (decoded.missingBytes > 0) {
+    tail = await store.get(key, { lastBytes: tail.body.length + decoded.missingBytes })
+    if (tail === undefined) return undefined
+    decoded = decodeTail(key, tail.body, sizeBytes)
+  }
+  if (decoded.missingBytes > 0) throw new CorruptObjectError(key, 'its header is cut off')
+  return { header: decoded.header, modifiedAt, sizeBytes }
+}
+
+function decodeTail(
+  key: string,
+  tail: Buffer,
+  sizeBytes: number,
+): { header: unknown; missingBytes: number } {
+  const match = TRAILER.exec(tail.subarray(-TRAILER_BYTES).toString('latin1'))
+  if (match === null) throw new CorruptObjectError(key, 'its last line is no trailer')
+  const length = Number(match[1])
+  if (length + TRAILER_BYTES + MAGIC.length > sizeBytes)
+    throw new CorruptObjectError(
+      key,
+      `its header is said to have ${length} bytes, the object has ${sizeBytes}`,
+    )
+  if (length + TRAILER_BYTES > tail.length)
+    return { header: undefined, missingBytes: length + TRAILER_BYTES - tail.length }
+  const line = tail.subarray(tail.length - TRAILER_BYTES - length, tail.length - TRAILER_BYTES)
+  if (sha256Hex(line) !== match[2])
+    throw new CorruptObjectError(key, 'its header does not match its hash')
+  try {
+    return { header: JSON.parse(line.toString()) as unknown, missingBytes: 0 }
+  } catch (cause) {
+    throw new CorruptObjectError(key, 'its header is no JSON', { cause })
+  }
+}
+
+export function sha256Hex(bytes: Buffer): string {
+  return createHash('sha256').update(bytes).digest('hex')
+}
