@@ -19,8 +19,10 @@ export interface StoredObject {
 }
 
 /**
- * The narrow port to S3 and to directories. Keys are `/`-separated and relative to the store's
- * prefix. Nothing is ever overwritten: there is no other write than `create`.
+ * The narrow port to S3 and to directories. Keys are relative to the store's prefix; `object-key.ts` says what is one,
+ * anything else is a `StoreRefusedError`, and objects with other names are not seen.
+ * No key may be the folder of another (`a` and `a/b`): a directory cannot hold both.
+ * Nothing is ever overwritten: there is no other write than `create`.
  * Every method throws a `StoreError` (below) and nothing else; `test/contract` holds every adapter to this.
  */
 export interface ObjectStore {
@@ -31,6 +33,8 @@ export interface ObjectStore {
    * Creates an object if its key is free, durably and atomically: of many who race, one gets
    * `created`, all others `exists`; no reader ever sees a part of it.
    * An `UnreachableError` leaves its fate open: it may have been, or yet be, created. Repeat the same bytes.
+   * `exists` may mean this very call: an attempt whose answer was lost, repeated by the adapter. Where it matters
+   * whose object it is, read it back and compare.
    */
   create(key: string, body: Buffer): Promise<'created' | 'exists'>
 
