@@ -208,10 +208,8 @@ function decodeChunks(
   })
 }
 
-/** The manifest that a delta makes of its base. */
-export function applyDelta(base: Manifest, delta: ManifestDelta): Manifest {
-  const entries = new Map(base.entries)
+/** Makes of a base's entries those of the version that the delta tells. */
+export function applyDeltaInPlace(entries: Map<string, Entry>, delta: ManifestDelta): void {
   for (const name of delta.gone) entries.delete(name)
   for (const entry of delta.changed) entries.set(entry.name, entry)
-  return { entries, faults: delta.faults }
 }

@@ -2,12 +2,10 @@
  * The version log of one stream: numbered objects, each created once by a conditional PUT, which is the commit.
  * What is acknowledged is what is in S3: a PUT without an answer is repeated, same bytes, until its fate is known.
  */
-import type { Clock } from '../clock.ts'
-import type { BackOff } from '../back-off.ts'
-import { createBackOff } from '../back-off.ts'
 import { CorruptObjectError, NotFoundError } from '../errors.ts'
 import type { ObjectStore } from '../object-store/object-store.ts'
-import { UnreachableError } from '../object-store/object-store.ts'
+import type { Patience } from '../patience.ts'
+import { untilReachable } from '../patience.ts'
 import type { StreamName } from '../stream-name.ts'
 import { formatStreamName } from '../stream-name.ts'
 import type { LogRecord } from './log-record.ts'
@@ -30,104 +28,73 @@ export interface LoggedNumber {
   readonly sizeBytes: number
 }
 
-export interface VersionLog {
+export class VersionLog {
   readonly stream: StreamName
-  /** The newest record: one LIST of one key, one GET. Undefined for a stream without history. */
-  head(): Promise<LoggedRecord | undefined>
+  readonly #store: ObjectStore
+  readonly #patience: Patience
+
+  constructor(store: ObjectStore, stream: StreamName, patience: Patience) {
+    this.stream = stream
+    this.#store = store
+    this.#patience = patience
+  }
+
   /** The record with this number; undefined when there is none (never written, or pruned). */
-  record(n: number): Promise<LoggedRecord | undefined>
+  async record(n: number): Promise<LoggedRecord | undefined> {
+    const key = versionKey(this.stream, n)
+    const found = await readHeader(this.#store, key)
+    if (found === undefined) return undefined
+    const { header, modifiedAt, sizeBytes } = found
+    const record = parseLogRecord(key, header, formatStreamName(this.stream), n)
+    return { record, modifiedAt, sizeBytes }
+  }
+
+  /** The newest record: one LIST of one key, one GET. Undefined for a stream without history. */
+  async head(): Promise<LoggedRecord | undefined> {
+    for (;;) {
+      const [newest] = await this.numbers({ limit: 1 })
+      if (newest === undefined) return undefined
+      const found = await this.record(newest.n)
+      if (found !== undefined) return found // else it was pruned since it was listed
+    }
+  }
+
   /** Numbers below `below` (all if undefined), newest first, `limit` at most. */
-  numbers(options?: { below?: number; limit?: number }): Promise<LoggedNumber[]>
+  async numbers(options: { below?: number; limit?: number } = {}): Promise<LoggedNumber[]> {
+    const { below, limit } = options
+    const objects = await this.#store.list(versionsPrefix(this.stream), {
+      ...(below !== undefined && { after: versionKey(this.stream, below) }),
+      ...(limit !== undefined && { limit }),
+    })
+    return objects.map(({ key, modifiedAt, sizeBytes }) => {
+      const n = numberOfVersionKey(key)
+      if (n === undefined) throw new CorruptObjectError(key, 'its key names no version of a log')
+      return { n, modifiedAt, sizeBytes }
+    })
+  }
+
   /**
    * Creates number `n` with this body. `created`: it is in the log, for good. `taken`: another body has
    * that number. `stale`: `signUntilMs` (monotonic) passed before its fate was known; it may be in the log all the same.
    * Repeats the same bytes for as long as the store is unreachable.
    */
-  create(
+  async create(
     n: number,
     id: string,
     body: Buffer,
-    signUntilMs?: number,
-  ): Promise<'created' | 'taken' | 'stale'>
+    signUntilMs = Infinity,
+  ): Promise<'created' | 'taken' | 'stale'> {
+    return untilReachable(async () => {
+      if (this.#patience.clock.monotonicMs() > signUntilMs) return 'stale'
+      const made = await this.#store.create(versionKey(this.stream, n), body)
+      if (made === 'created') return 'created'
+      return (await this.record(n))?.record.id === id ? 'created' : 'taken'
+    }, this.#patience)
+  }
+
   /** Repeats a PUT that is known to have succeeded. False: the store overwrote it, so the log is no lock there. */
-  isFenced(n: number, body: Buffer): Promise<boolean>
-}
-
-export function createVersionLog(
-  store: ObjectStore,
-  stream: StreamName,
-  seams: { clock: Clock; backOff?: () => BackOff; onRetry?: (error: UnreachableError) => void },
-): VersionLog {
-  const { clock, backOff = createBackOff, onRetry } = seams
-  const streamText = formatStreamName(stream)
-  const key = (n: number) => versionKey(stream, n)
-
-  async function record(n: number): Promise<LoggedRecord | undefined> {
-    const found = await readHeader(store, key(n))
-    if (found === undefined) return undefined
-    const { header, modifiedAt, sizeBytes } = found
-    return { record: parseLogRecord(key(n), header, streamText, n), modifiedAt, sizeBytes }
-  }
-
-  async function numbers(
-    options: { below?: number; limit?: number } = {},
-  ): Promise<LoggedNumber[]> {
-    const { below, limit } = options
-    const objects = await store.list(versionsPrefix(stream), {
-      ...(below !== undefined && { after: key(below) }),
-      ...(limit !== undefined && { limit }),
-    })
-    return objects.map(({ key: k, modifiedAt, sizeBytes }) => {
-      const n = numberOfVersionKey(k)
-      if (n === undefined) throw new CorruptObjectError(k, 'its key names no version of a log')
-      return { n, modifiedAt, sizeBytes }
-    })
-  }
-
-  async function head(): Promise<LoggedRecord | undefined> {
-    for (;;) {
-      const [newest] = await numbers({ limit: 1 })
-      if (newest === undefined) return undefined
-      const found = await record(newest.n)
-      if (found !== undefined) return found // else it was pruned since it was listed
-    }
-  }
-
-  /** Whose body has this number? Waits until the store says. */
-  async function isOurs(n: number, id: string, wait: BackOff): Promise<boolean> {
-    for (;;) {
-      try {
-        return (await record(n))?.record.id === id
-      } catch (error) {
-        if (!(error instanceof UnreachableError)) throw error
-        onRetry?.(error)
-        await clock.sleep(wait.next())
-      }
-    }
-  }
-
-  return {
-    stream,
-    head,
-    record,
-    numbers,
-    async create(n, id, body, signUntilMs = Infinity) {
-      const wait = backOff()
-      for (;;) {
-        if (clock.monotonicMs() > signUntilMs) return 'stale'
-        try {
-          if ((await store.create(key(n), body)) === 'created') return 'created'
-          return (await isOurs(n, id, wait)) ? 'created' : 'taken'
-        } catch (error) {
-          if (!(error instanceof UnreachableError)) throw error
-          onRetry?.(error)
-          await clock.sleep(wait.next())
-        }
-      }
-    },
-    async isFenced(n, body) {
-      return (await store.create(key(n), body)) === 'exists'
-    },
+  async isFenced(n: number, body: Buffer): Promise<boolean> {
+    return (await this.#store.create(versionKey(this.stream, n), body)) === 'exists'
   }
 }
 

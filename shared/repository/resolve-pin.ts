@@ -1,0 +1,80 @@
+/** From what a person asks for to the number of a version. Order is by number; where a time decides, it is the server's. */
+import { NotFoundError } from '../errors.ts'
+import type { ObjectStore } from '../object-store/object-store.ts'
+import type { Pin } from '../pin.ts'
+import { formatStreamName } from '../stream-name.ts'
+import { readTag } from './tags.ts'
+import { requireVersion } from './version-object.ts'
+import type { LoggedNumber, VersionLog } from './version-log.ts'
+
+/**
+ * The version that a pin names now; 0 for "nothing" (`fresh`, or `latest` of a stream without versions, or a time
+ * before the first one). Throws `NotFoundError` for a number or tag that is not there.
+ */
+export async function resolvePin(store: ObjectStore, log: VersionLog, pin: Pin): Promise<number> {
+  switch (pin.kind) {
+    case 'fresh':
+      return 0
+    case 'latest':
+      return (await log.head())?.record.log.head?.version ?? 0
+    case 'version':
+      return (await requireVersion(log, pin.number)).n
+    case 'tag':
+      return resolveTag(store, log, pin.tag)
+    case 'time':
+      return resolveTime(log, pin.time)
+  }
+}
+
+/** Pins that name a version which must be there: a number or a tag. The others may resolve to "nothing". */
+async function resolveTag(store: ObjectStore, log: VersionLog, tag: string): Promise<number> {
+  const n = await readTag(store, log.stream, tag)
+  if (n === undefined)
+    throw new NotFoundError(
+      `stream ${formatStreamName(log.stream)} has no version tagged "${tag}": holdfast versions lists the tags`,
+    )
+  return (await requireVersion(log, n)).n
+}
+
+/** The newest complete version of the main line that is not after `time`. */
+async function resolveTime(log: VersionLog, time: Date): Promise<number> {
+  const newest = await newestNotAfter(log, time)
+  if (newest === undefined) return 0
+  return newestComplete(log, (await log.record(newest.n))?.record.log.head?.version ?? 0)
+}
+
+/** Version `n`, or the newest complete one that it continues; 0 when there is none. */
+async function newestComplete(log: VersionLog, n: number): Promise<number> {
+  for (let next = n; next !== 0;) {
+    const record = (await log.record(next))?.record
+    if (record?.kind === 'version' && record.complete) return next
+    next = record?.kind === 'version' ? record.parent : await headBelow(log, next)
+  }
+  return 0
+}
+
+/** A version that retention has thinned: the main line's head just before it stands in. */
+async function headBelow(log: VersionLog, n: number): Promise<number> {
+  const [older] = await log.numbers({ below: n, limit: 1 })
+  if (older === undefined) return 0
+  return (await log.record(older.n))?.record.log.head?.version ?? 0
+}
+
+/** Binary search over the numbers, a listing of one key per step: the server's times grow with them. */
+async function newestNotAfter(log: VersionLog, time: Date): Promise<LoggedNumber | undefined> {
+  let [candidate] = await log.numbers({ limit: 1 })
+  if (candidate === undefined) return undefined
+  if (candidate.modifiedAt <= time) return candidate
+  let found: LoggedNumber | undefined
+  for (let low = 0, high = candidate.n - 1; low < high;) {
+    const middle = Math.ceil((low + high) / 2)
+    ;[candidate] = await log.numbers({ below: middle + 1, limit: 1 })
+    if (candidate === undefined || candidate.n <= low) {
+      low = middle // nothing between: numbers that were never used, or pruned
+    } else if (candidate.modifiedAt <= time) {
+      found = candidate
+      low = middle
+    } else high = candidate.n - 1
+  }
+  return found
+}

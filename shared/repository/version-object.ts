@@ -1,0 +1,94 @@
+import type { Manifest, ManifestDelta } from './manifest.ts'
+import { applyDeltaInPlace, decodeManifest, encodeManifest } from './manifest.ts'
+import { CorruptObjectError, NotFoundError } from '../errors.ts'
+import type { ObjectStore } from '../object-store/object-store.ts'
+import { formatStreamName } from '../stream-name.ts'
+import type { Entry, Fault } from './entry.ts'
+import { decodeFrame, encodeFrame } from './frame.ts'
+import type { VersionRecord } from './log-record.ts'
+import { versionKey } from './object-keys.ts'
+import { MAGIC, encodeObject, sha256Hex } from './object-file.ts'
+import { INLINE_PACK } from './pack-writer.ts'
+import type { VersionLog } from './version-log.ts'
+import { requireRecord } from './version-log.ts'
+
+/** The frames of a version object, ready for whatever number its commit gets: small commits' bytes, then the manifest. */
+export interface VersionPayload {
+  readonly frames: readonly Buffer[]
+  readonly manifest: Omit<VersionRecord['manifest'], 'base' | 'depth'>
+}
+
+export function encodeVersionPayload(
+  inline: readonly Buffer[],
+  delta: ManifestDelta,
+): VersionPayload {
+  const plain = encodeManifest(delta, INLINE_PACK)
+  const stored = encodeFrame(plain)
+  const offset = MAGIC.length + inline.reduce((sum, frame) => sum + frame.length, 0)
+  return {
+    frames: [...inline, stored],
+    manifest: {
+      frame: { offset, storedBytes: stored.length, plainBytes: plain.length },
+      sha256: sha256Hex(plain),
+    },
+  }
+}
+
+export function encodeVersion(record: VersionRecord, payload: VersionPayload): Buffer {
+  return encodeObject(payload.frames, record)
+}
+
+/**
+ * The manifest of version `n`: the full one that its chain of deltas begins with, and the deltas in order.
+ * Version 0 is "nothing". Throws `NotFoundError` when it is no version, `CorruptObjectError` when a link is damaged.
+ */
+export async function loadManifest(
+  store: ObjectStore,
+  log: VersionLog,
+  n: number,
+): Promise<Manifest> {
+  const chain: VersionRecord[] = []
+  for (let next = n; next !== 0;) {
+    const record = await requireVersion(log, next)
+    chain.push(record)
+    const { base } = record.manifest
+    if (base >= next)
+      throw new CorruptObjectError(versionKey(log.stream, next), `its base is v${base}`)
+    next = base
+  }
+  const entries = new Map<string, Entry>()
+  let faults: readonly Fault[] = []
+  for (const record of chain.toReversed()) {
+    const delta = await loadDelta(store, log, record)
+    applyDeltaInPlace(entries, delta)
+    faults = delta.faults
+  }
+  return { entries, faults }
+}
+
+async function loadDelta(
+  store: ObjectStore,
+  log: VersionLog,
+  record: VersionRecord,
+): Promise<ManifestDelta> {
+  const key = versionKey(log.stream, record.n)
+  const { frame, sha256 } = record.manifest
+  const object = await store.get(key, { offset: frame.offset, lengthBytes: frame.storedBytes })
+  if (object === undefined)
+    throw new NotFoundError(
+      `v${record.n} of ${formatStreamName(log.stream)} has gone while it was read`,
+    )
+  const plain = decodeFrame(key, object.body, frame)
+  if (sha256Hex(plain) !== sha256)
+    throw new CorruptObjectError(key, 'its manifest does not match its hash')
+  return decodeManifest(key, plain, `v${record.n}`)
+}
+
+/** As `requireRecord`, of a version; a record that is no version is an error that says what it is. */
+export async function requireVersion(log: VersionLog, n: number): Promise<VersionRecord> {
+  const { record } = await requireRecord(log, n)
+  if (record.kind === 'version') return record
+  throw new NotFoundError(
+    `v${n} of ${formatStreamName(log.stream)} is a record ("${record.kind}"), no version${record.parent === 0 ? '' : `; the version before it is v${record.parent}`}`,
+  )
+}
