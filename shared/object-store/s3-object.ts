@@ -1,0 +1,122 @@
+import {
+  DeleteObjectCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  PutObjectCommand,
+  type GetObjectCommandOutput,
+} from '@aws-sdk/client-s3'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { checkRange, formatRange, isEmptyRange } from './byte-range.ts'
+import {
+  StoreRefusedError,
+  UnreachableError,
+  type ByteRange,
+  type StoredObject,
+} from './object-store.ts'
+import { describeFailure } from './s3-error.ts'
+import type { S3Place } from './s3-client.ts'
+
+/** A conflict (409) is the store's word that another create of this key is under way: it ends at once or never. */
+const CONFLICT_PAUSES_MS = [50, 100, 200, 400, 800, 1600]
+
+export async function createObject(
+  { client, bucket, prefix }: S3Place,
+  key: string,
+  body: Buffer,
+): Promise<'created' | 'exists'> {
+  const put = new PutObjectCommand({
+    Bucket: bucket,
+    Key: `${prefix}${key}`,
+    Body: body,
+    ContentLength: body.length,
+    IfNoneMatch: '*',
+  })
+  for (let tries = 0; ; tries++) {
+    try {
+      await client.send(put)
+      return 'created'
+    } catch (error) {
+      const { status } = describeFailure(error)
+      if (status === 412) return 'exists'
+      const pauseMs = CONFLICT_PAUSES_MS[tries]
+      if (status !== 409 || pauseMs === undefined) throw error
+      await sleep(pauseMs)
+    }
+  }
+}
+
+export async function readObject(
+  place: S3Place,
+  key: string,
+  range: ByteRange | undefined,
+): Promise<StoredObject | undefined> {
+  checkRange(range)
+  if (range !== undefined && isEmptyRange(range)) return readNothing(place, key)
+  const { client, bucket, prefix } = place
+  const get = new GetObjectCommand({
+    Bucket: bucket,
+    Key: `${prefix}${key}`,
+    Range: formatRange(range),
+  })
+  try {
+    return await readAnswer(await client.send(get), range, `s3://${bucket}/${prefix}${key}`)
+  } catch (error) {
+    const { code, status } = describeFailure(error)
+    if (status === 404 && code === 'NoSuchKey') return undefined
+    if (status === 416) return readNothing(place, key)
+    throw error
+  }
+}
+
+/** For a range without bytes, of which a store tells neither size nor time: asks for those. */
+async function readNothing(
+  { client, bucket, prefix }: S3Place,
+  key: string,
+): Promise<StoredObject | undefined> {
+  try {
+    const head = await client.send(
+      new HeadObjectCommand({ Bucket: bucket, Key: `${prefix}${key}` }),
+    )
+    return {
+      body: Buffer.alloc(0),
+      modifiedAt: wholeSeconds(head.LastModified),
+      sizeBytes: head.ContentLength ?? 0,
+    }
+  } catch (error) {
+    if (describeFailure(error).status === 404) return undefined
+    throw error
+  }
+}
+
+async function readAnswer(
+  answer: GetObjectCommandOutput,
+  range: ByteRange | undefined,
+  url: string,
+): Promise<StoredObject> {
+  const bytes = (await answer.Body?.transformToByteArray()) ?? new Uint8Array()
+  if (bytes.length !== answer.ContentLength)
+    throw new UnreachableError(
+      `cannot read ${url}: ${bytes.length} bytes came of ${answer.ContentLength ?? 'an unknown number'} announced; try again`,
+    )
+  const total = /\/(\d+)$/.exec(answer.ContentRange ?? '')?.[1]
+  if (range !== undefined && total === undefined)
+    throw new StoreRefusedError(`cannot read a part of ${url}: the store does not serve ranges`)
+  return {
+    body: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength),
+    modifiedAt: wholeSeconds(answer.LastModified),
+    sizeBytes: total === undefined ? bytes.length : Number(total),
+  }
+}
+
+/** HTTP tells whole seconds, some stores' listings more: one object has one time. */
+export function wholeSeconds(time: Date | undefined): Date {
+  if (time === undefined) throw new UnreachableError('the store did not tell the time of an object')
+  return new Date(Math.floor(time.getTime() / 1000) * 1000)
+}
+
+export async function deleteObject(
+  { client, bucket, prefix }: S3Place,
+  key: string,
+): Promise<void> {
+  await client.send(new DeleteObjectCommand({ Bucket: bucket, Key: `${prefix}${key}` }))
+}
