@@ -29,7 +29,7 @@ export function fsPath(path: string): string | Buffer {
 /** The bytes of a name or path. */
 export function encodeName(path: string): Buffer {
   if (path.isWellFormed()) return Buffer.from(path)
-  return Buffer.concat([...path].map((character) => encodeCharacter(character)))
+  return Buffer.concat(Array.from(path, encodeCharacter))
 }
 
 function encodeCharacter(character: string): Buffer {

@@ -17,7 +17,14 @@ const PodSchema = v.object({ name: Text, uid: Text, boot: Text, node: Text })
 export type WriterPod = v.InferOutput<typeof PodSchema>
 
 /** The newest version, or restore, of a lineage: `version` is the number whose manifest is its state, 0 for "nothing". */
-const HeadSchema = v.object({ n: Count, writer: Text, restore: v.boolean(), version: Count })
+const HeadSchema = v.object({
+  n: Count,
+  writer: Text,
+  /** The number of that writer's `open`. */
+  open: Count,
+  restore: v.boolean(),
+  version: Count,
+})
 export type Head = v.InferOutput<typeof HeadSchema>
 
 /** A lineage as a writer left it for another one. */
@@ -54,6 +61,8 @@ const common = {
   /** Told apart by this when a PUT had no answer: another body, another id. */
   id: Text,
   writer: Text,
+  /** The number of the writer's `open`; in the `open` itself, its own. */
+  open: v.pipe(Count, v.minValue(1)),
   pod: PodSchema,
   /** A branch beside the main line: what a superseded writer still had. */
   branch: v.boolean(),

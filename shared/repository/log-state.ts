@@ -1,5 +1,6 @@
 /** The main line's state, carried from record to record. Pure: `docs/format.md` tells it in words. */
-import type { LogRecord, LogState } from './log-record.ts'
+import type { Head, LogRecord, LogState } from './log-record.ts'
+import { FIRST_LINEAGE } from './log-record.ts'
 
 export const EMPTY_LOG: LogState = { owner: null, head: null, settled: true, lastSwitch: 0 }
 
@@ -22,7 +23,7 @@ export function advance(state: LogState, record: UnstatedRecord): LogState {
     case 'restore':
       return {
         owner: ownerOf(record),
-        head: { n: record.n, writer: record.writer, restore: true, version: record.resolved },
+        head: headOf(record, true, record.resolved),
         settled: false,
         lastSwitch: record.n,
       }
@@ -31,7 +32,7 @@ export function advance(state: LogState, record: UnstatedRecord): LogState {
     case 'version':
       return {
         ...state,
-        head: { n: record.n, writer: record.writer, restore: false, version: record.n },
+        head: headOf(record, false, record.n),
         settled: true,
       }
     case 'closed':
@@ -39,6 +40,10 @@ export function advance(state: LogState, record: UnstatedRecord): LogState {
         ? { ...state, owner: { ...state.owner, closed: true } }
         : state
   }
+}
+
+function headOf(record: UnstatedRecord, restore: boolean, version: number): Head {
+  return { n: record.n, writer: record.writer, open: record.open, restore, version }
 }
 
 function ownerOf(record: Extract<UnstatedRecord, { kind: 'open' | 'restore' }>): LogState['owner'] {
@@ -55,7 +60,7 @@ function ownerOf(record: Extract<UnstatedRecord, { kind: 'open' | 'restore' }>):
 
 /** The lineage that is `latest`. */
 export function currentLineage(state: LogState): string {
-  return state.owner?.lineage ?? 'L0'
+  return state.owner?.lineage ?? FIRST_LINEAGE
 }
 
 /** The restore record that started a lineage, by its number; undefined for the first lineage. */

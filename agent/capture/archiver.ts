@@ -1,0 +1,146 @@
+/**
+ * Runs a snapshot plan: reads what has to be read, stores the chunks that the held version lacks, and says what the
+ * next version will hold. It commits nothing.
+ */
+import { createHash } from 'node:crypto'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { Clock } from '../../shared/clock.ts'
+import type { ChunkRef, Entry, Fault, FileEntry } from '../../shared/repository/entry.ts'
+import { sameEntry } from '../../shared/repository/entry.ts'
+import type { PackWriter, PackedBytes } from '../../shared/repository/pack-writer.ts'
+import type { Layout } from '../volume/layout.ts'
+import { locationOf } from '../volume/layout.ts'
+import type { HeldVersion } from './held-version.ts'
+import type { ScannedEntry } from './scanner.ts'
+import { scannedEntry } from './scanner.ts'
+import type { SnapshotPlan } from './snapshot-plan.ts'
+import { firstNameOfInode, withoutContent } from './snapshot-plan.ts'
+import type { StableRead } from './stable-read.ts'
+import { readStable } from './stable-read.ts'
+
+export interface Capture {
+  /** Entries that differ from the held version. */
+  readonly changed: readonly Entry[]
+  readonly gone: readonly string[]
+  /** Entries with the same content and metadata whose inode or times moved. */
+  readonly refreshed: readonly Entry[]
+  /** All of them, not only the new ones. */
+  readonly faults: readonly Fault[]
+  /** Files read so soon after they changed that a later change may bear the same time. */
+  readonly doubtful: ReadonlySet<string>
+  readonly packed: PackedBytes
+}
+
+/** The coarsest file systems count time in steps of 2 s. */
+export const DOUBTFUL_NS = 2_000_000_000n
+/** Others get a turn of the event loop after so many files. */
+const TURN_FILES = 50
+
+export async function archive(
+  layout: Layout,
+  held: HeldVersion,
+  plan: SnapshotPlan,
+  writer: PackWriter,
+  clock: Clock,
+): Promise<Capture> {
+  const run = new ArchiveRun(layout, held, writer, clock)
+  for (const entry of [...plan.changed, ...plan.stale]) run.offer(entry)
+  run.gone.push(...plan.gone)
+  run.faults.push(...plan.faults)
+  for (const [i, scanned] of plan.read.entries()) {
+    await run.read(scanned)
+    if (i % TURN_FILES === 0) await nextTurn()
+  }
+  const packed = await writer.finish()
+  return { ...run.result(), packed }
+}
+
+class ArchiveRun {
+  readonly gone: string[] = []
+  readonly faults: Fault[] = []
+  readonly #changed = new Map<string, Entry>()
+  readonly #refreshed: Entry[] = []
+  readonly #doubtful = new Set<string>()
+  readonly #linkNames = new Map<string, string>()
+  readonly #layout: Layout
+  readonly #held: HeldVersion
+  readonly #writer: PackWriter
+  readonly #clock: Clock
+
+  constructor(layout: Layout, held: HeldVersion, writer: PackWriter, clock: Clock) {
+    this.#layout = layout
+    this.#held = held
+    this.#writer = writer
+    this.#clock = clock
+  }
+
+  result(): Omit<Capture, 'packed'> {
+    return {
+      changed: [...this.#changed.values()],
+      gone: this.gone,
+      refreshed: this.#refreshed,
+      faults: this.faults,
+      doubtful: this.#doubtful,
+    }
+  }
+
+  /** Sorts an entry to what changed or what only moved. */
+  offer(entry: Entry): void {
+    const before = this.#held.entries.get(entry.name)
+    if (before !== undefined && sameEntry(before, entry)) this.#refreshed.push(entry)
+    else this.#changed.set(entry.name, entry)
+  }
+
+  async read(scanned: ScannedEntry): Promise<void> {
+    const { name } = scanned
+    let content: StableRead | undefined
+    try {
+      content = await readStable(
+        locationOf(this.#layout, name),
+        (bytes) => this.#keep(bytes),
+        this.#clock,
+      )
+    } catch (error) {
+      this.#carryOn(name, String((error as NodeJS.ErrnoException).code ?? error))
+      return
+    }
+    if (content === undefined) this.#vanished(name)
+    else this.#offerFile(scanned, content)
+  }
+
+  #offerFile(scanned: ScannedEntry, content: StableRead): void {
+    const { name } = scanned
+    const now = scannedEntry(name, 'file', content.stat)
+    const first = firstNameOfInode(now, this.#linkNames)
+    const { target: _none, ...entry } = { ...withoutContent(now), target: undefined }
+    const file: FileEntry = {
+      ...entry,
+      type: 'file',
+      sizeBytes: content.sizeBytes,
+      chunks: content.chunks,
+      ...(first !== undefined && { hardLinkOf: first }),
+      ...(!content.stable && { unstable: true }),
+    }
+    if (!content.stable)
+      this.faults.push({ name, kind: 'unstable', why: 'it changed each time it was read' })
+    if (now.ctimeNs > BigInt(this.#clock.now().getTime()) * 1_000_000n - DOUBTFUL_NS)
+      this.#doubtful.add(name)
+    this.offer(file)
+  }
+
+  /** What cannot be read keeps its entry of the held version, marked stale; without one it is only listed. */
+  #carryOn(name: string, why: string): void {
+    this.faults.push({ name, kind: 'unreadable', why })
+    const before = this.#held.entries.get(name)
+    if (before !== undefined) this.offer({ ...before, stale: true })
+  }
+
+  #vanished(name: string): void {
+    if (this.#held.entries.has(name)) this.gone.push(name)
+  }
+
+  async #keep(bytes: Buffer): Promise<ChunkRef> {
+    const id = createHash('sha256').update(bytes).digest('hex')
+    return this.#held.chunk(id) ?? this.#writer.find(id) ?? this.#writer.add(id, bytes)
+  }
+}
