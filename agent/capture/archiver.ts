@@ -11,10 +11,9 @@ import type { PackWriter, PackedBytes } from '../../shared/repository/pack-write
 import type { Layout } from '../volume/layout.ts'
 import { locationOf } from '../volume/layout.ts'
 import type { HeldVersion } from './held-version.ts'
-import type { ScannedEntry } from './scanner.ts'
 import { scannedEntry } from './scanner.ts'
-import type { SnapshotPlan } from './snapshot-plan.ts'
-import { firstNameOfInode, withoutContent } from './snapshot-plan.ts'
+import type { FileToRead, SnapshotPlan } from './snapshot-plan.ts'
+import { metadataOf } from './snapshot-plan.ts'
 import type { StableRead } from './stable-read.ts'
 import { readStable } from './stable-read.ts'
 
@@ -47,8 +46,8 @@ export async function archive(
   for (const entry of [...plan.changed, ...plan.stale]) run.offer(entry)
   run.gone.push(...plan.gone)
   run.faults.push(...plan.faults)
-  for (const [i, scanned] of plan.read.entries()) {
-    await run.read(scanned)
+  for (const [i, file] of plan.read.entries()) {
+    await run.read(file)
     if (i % TURN_FILES === 0) await nextTurn()
   }
   const packed = await writer.finish()
@@ -61,7 +60,6 @@ class ArchiveRun {
   readonly #changed = new Map<string, Entry>()
   readonly #refreshed: Entry[] = []
   readonly #doubtful = new Set<string>()
-  readonly #linkNames = new Map<string, string>()
   readonly #layout: Layout
   readonly #held: HeldVersion
   readonly #writer: PackWriter
@@ -91,8 +89,8 @@ class ArchiveRun {
     else this.#changed.set(entry.name, entry)
   }
 
-  async read(scanned: ScannedEntry): Promise<void> {
-    const { name } = scanned
+  async read(file: FileToRead): Promise<void> {
+    const { name } = file.scanned
     let content: StableRead | undefined
     try {
       content = await readStable(
@@ -105,20 +103,18 @@ class ArchiveRun {
       return
     }
     if (content === undefined) this.#vanished(name)
-    else this.#offerFile(scanned, content)
+    else this.#offerFile(file, content)
   }
 
-  #offerFile(scanned: ScannedEntry, content: StableRead): void {
+  #offerFile({ scanned, hardLinkOf }: FileToRead, content: StableRead): void {
     const { name } = scanned
     const now = scannedEntry(name, 'file', content.stat)
-    const first = firstNameOfInode(now, this.#linkNames)
-    const { target: _none, ...entry } = { ...withoutContent(now), target: undefined }
     const file: FileEntry = {
-      ...entry,
+      ...metadataOf(now),
       type: 'file',
       sizeBytes: content.sizeBytes,
       chunks: content.chunks,
-      ...(first !== undefined && { hardLinkOf: first }),
+      ...(hardLinkOf !== undefined && { hardLinkOf }),
       ...(!content.stable && { unstable: true }),
     }
     if (!content.stable)
