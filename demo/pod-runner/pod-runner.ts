@@ -6,6 +6,7 @@
  *            and for callers by `pod.url(declaredPort)`
  */
 import { randomUUID } from 'node:crypto'
+import { HoldfastError } from '../../shared/errors.ts'
 import { type BackOffLimits, KUBELET_BACK_OFF } from './back-off.ts'
 import { Changes } from './changes.ts'
 import { freePort } from './free-port.ts'
@@ -29,6 +30,7 @@ export interface PodRunnerOptions extends Partial<Surroundings> {
 
 export class PodRunner {
   readonly pods = new Set<LocalPod>()
+  readonly #closing = new AbortController()
   readonly #machine: PodMachine
   readonly #portFor: NonNullable<PodRunnerOptions['portFor']>
 
@@ -61,11 +63,18 @@ export class PodRunner {
   async createPod(object: unknown): Promise<LocalPod> {
     const spec = parsePod(structuredClone(object))
     spec.metadata.uid ??= randomUUID()
-    const pod = new LocalPod(spec, this.#machine, await this.#ports(spec))
+    const ports = await this.#ports(spec)
+    if (this.closed.aborted) throw new HoldfastError('the pod runner is closed; it starts no pod')
+    const pod = new LocalPod(spec, this.#machine, ports)
     this.pods.add(pod)
     void pod.whenGone().then(() => this.pods.delete(pod))
     pod.start()
     return pod
+  }
+
+  /** Comes with `close`: controllers end their work. */
+  get closed(): AbortSignal {
+    return this.#closing.signal
   }
 
   /** For controllers that act on this node. */
@@ -73,8 +82,9 @@ export class PodRunner {
     this.#machine.report(pod, 'create-failed', reason)
   }
 
-  /** Kills all pods and ends the guard. Folders stay. */
+  /** Kills all pods, starts no more, and ends the guard. Folders stay. */
   async close(): Promise<void> {
+    this.#closing.abort()
     await Promise.all([...this.pods].map((pod) => pod.kill()))
     await this.#machine.guard.close()
   }

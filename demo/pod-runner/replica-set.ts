@@ -123,7 +123,7 @@ export class ReplicaSet {
 
   async #replace(pod: LocalPod, template: PodTemplate, hash: string): Promise<void> {
     await pod.whenLeaving()
-    const { signal } = this.#stopping
+    const signal = AbortSignal.any([this.#stopping.signal, this.#runner.closed])
     for (let wait = RETRY_MS.first; ; wait = Math.min(wait * 2, RETRY_MS.longest)) {
       if (signal.aborted || this.#pod !== pod || this.#hash !== hash) return
       try {

@@ -153,7 +153,7 @@ test('a crashed sidecar is restarted while the app goes on', async () => {
   expect(pod.container('app').restarts).toBe(0)
 })
 
-test('a crashed app waits for a sidecar that is not started again, unless another app lives', async () => {
+test('a crashed app waits for a sidecar that is not started again', async () => {
   const { runner, directory, seen, order, journalFile } = startRunner()
   const gate = path.join(directory, 'gate')
   fs.writeFileSync(gate, '')
@@ -168,6 +168,7 @@ test('a crashed app waits for a sidecar that is not started again, unless anothe
   await pod.whenReady()
   fs.rmSync(gate)
   pod.killContainer('holdfast')
+  await seen('container-ended', { container: 'holdfast' })
   pod.killContainer('app')
   await seen('back-off', { container: 'app' })
   await seen('probe-failed', { container: 'holdfast' })
@@ -175,6 +176,27 @@ test('a crashed app waits for a sidecar that is not started again, unless anothe
   fs.writeFileSync(gate, '')
   await pod.whenReady()
   expect(order().filter((line) => line === 'app container-started')).toHaveLength(2)
+})
+
+test('beside another app that lives, a crashed one does not wait for the sidecar', async () => {
+  const { runner, directory, seen, journalFile } = startRunner()
+  const gate = path.join(directory, 'gate')
+  fs.writeFileSync(gate, '')
+  const sidecar = { ...fake('holdfast', journalFile), restartPolicy: 'Always' }
+  const pod = await runner.createPod({
+    metadata: { name: 'two' },
+    spec: {
+      initContainers: [{ ...sidecar, startupProbe: untilFile(gate) }],
+      containers: [fake('app', journalFile), fake('other', journalFile)],
+    },
+  })
+  await pod.whenReady()
+  fs.rmSync(gate)
+  pod.killContainer('holdfast')
+  await seen('container-ended', { container: 'holdfast' })
+  pod.killContainer('app')
+  await eventually(() => pod.container('app').restarts === 1 && pod.container('app').running)
+  expect(pod.container('holdfast').started).toBe(false)
 })
 
 test('what the runner has not is refused in one sentence, and nothing is started', async () => {
