@@ -51,7 +51,10 @@ export async function readObject(
   range: ByteRange | undefined,
 ): Promise<StoredObject | undefined> {
   checkRange(range)
-  if (range !== undefined && isEmptyRange(range)) return readNothing(place, key)
+  if (range !== undefined && isEmptyRange(range)) {
+    const found = await readObject(place, key, { offset: 0, lengthBytes: 1 })
+    return found && { ...found, body: Buffer.alloc(0) }
+  }
   const { client, bucket, prefix } = place
   const get = new GetObjectCommand({
     Bucket: bucket,
@@ -63,13 +66,13 @@ export async function readObject(
   } catch (error) {
     const { code, status } = describeFailure(error)
     if (status === 404 && code === 'NoSuchKey') return undefined
-    if (status === 416) return readNothing(place, key)
+    if (status === 416) return readPastEnd(place, key)
     throw error
   }
 }
 
-/** For a range without bytes, of which a store tells neither size nor time: asks for those. */
-async function readNothing(
+/** The answer to a range past the end, with which a store tells neither size nor time: asks for those. */
+async function readPastEnd(
   { client, bucket, prefix }: S3Place,
   key: string,
 ): Promise<StoredObject | undefined> {
