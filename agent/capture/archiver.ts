@@ -99,7 +99,8 @@ class ArchiveRun {
         this.#clock,
       )
     } catch (error) {
-      this.#carryOn(name, String((error as NodeJS.ErrnoException).code ?? error))
+      if (!isFileSystemError(error)) throw error // the store's errors come through here, too
+      this.#carryOn(name, String(error.code))
       return
     }
     if (content === undefined) this.#vanished(name)
@@ -139,4 +140,8 @@ class ArchiveRun {
     const id = createHash('sha256').update(bytes).digest('hex')
     return this.#held.chunk(id) ?? this.#writer.find(id) ?? this.#writer.add(id, bytes)
   }
+}
+
+function isFileSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'syscall' in error && 'code' in error
 }

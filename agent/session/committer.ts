@@ -1,0 +1,236 @@
+/**
+ * From a capture to a version in the log: the delta against an earlier one, the object, the conditional PUT, and what
+ * to do when somebody was faster.
+ *
+ *   capture (bytes first) → payload → PUT n+1 → acknowledged
+ *                                   → taken: the next number, or, superseded, a branch of its own
+ */
+import type { ObjectStore } from '../../shared/object-store/object-store.ts'
+import type { Clock } from '../../shared/clock.ts'
+import type { Patience } from '../../shared/patience.ts'
+import { DeltaChain } from '../../shared/repository/delta-chain.ts'
+import type { Fault } from '../../shared/repository/entry.ts'
+import type { LogRecord, RecordedImage, VersionRecord } from '../../shared/repository/log-record.ts'
+import { EMPTY_MANIFEST } from '../../shared/repository/manifest.ts'
+import { PackWriter } from '../../shared/repository/pack-writer.ts'
+import type { VersionPayload } from '../../shared/repository/version-object.ts'
+import { encodeVersion, encodeVersionPayload } from '../../shared/repository/version-object.ts'
+import type { Capture } from '../capture/archiver.ts'
+import { HeldVersion } from '../capture/held-version.ts'
+import type { Draft, LogWriter } from './log-writer.ts'
+import { isSuperseded } from './log-writer.ts'
+
+/** S3 refuses signatures older than 15 minutes; what a commit refers to must be younger than this when it is signed. */
+export const FRESH_MS = 60 * 60 * 1000
+
+/** Takes a picture of the volume against a held version: scan, plan, read, store. Undefined: something forbids it now. */
+export type TakeCapture = (held: HeldVersion, writer: PackWriter) => Promise<Capture | undefined>
+
+/** What every version of this writer says about the app. */
+export interface AppFacts {
+  readonly roots: VersionRecord['roots']
+  readonly images: readonly RecordedImage[]
+  readonly templateHash: string | null
+}
+
+/** Where a writer stands: its line, and what its next commit extends. */
+export interface Standing {
+  readonly open: number
+  readonly main: boolean
+  readonly lineage: string
+  /** The version whose state the next one continues; 0 for none. */
+  readonly parent: number
+}
+
+export interface CommitResult {
+  readonly n: number
+  readonly record: VersionRecord
+  readonly doubtful: ReadonlySet<string>
+}
+
+export class Committer {
+  #standing: Standing
+  #held: HeldVersion
+  #chain: DeltaChain
+  /** Monotonic time at which the held version was acknowledged. */
+  #heldAtMs: number
+  readonly #store: ObjectStore
+  readonly #writer: LogWriter
+  readonly #facts: AppFacts
+  readonly #patience: Patience
+  readonly #clock: Clock
+
+  constructor(
+    store: ObjectStore,
+    writer: LogWriter,
+    facts: AppFacts,
+    patience: Patience,
+    start: { standing: Standing; held: HeldVersion; chain: DeltaChain },
+  ) {
+    this.#store = store
+    this.#writer = writer
+    this.#facts = facts
+    this.#patience = patience
+    this.#clock = patience.clock
+    this.#standing = start.standing
+    this.#held = start.held
+    this.#chain = start.chain
+    this.#heldAtMs = this.#clock.monotonicMs()
+  }
+
+  get standing(): Standing {
+    return this.#standing
+  }
+
+  get held(): HeldVersion {
+    return this.#held
+  }
+
+  /**
+   * Commits what the volume holds now. Undefined when that is what the held version says already (and `always` is
+   * false), or when the capture may not be taken. What it returns is in the log, for good.
+   */
+  async commit(
+    take: TakeCapture,
+    why: { reason: VersionRecord['reason']; tag?: string; always?: boolean },
+  ): Promise<CommitResult | undefined> {
+    for (;;) {
+      this.#dropStaleHold()
+      const packs = new PackWriter(this.#store, this.#writer.log.stream, this.#patience)
+      const capture = await take(this.#held, packs)
+      if (capture === undefined) return undefined
+      for (const entry of capture.refreshed) this.#held.refresh(entry)
+      if (!why.always && isUnchanged(capture, this.#held.faults)) return undefined
+      const result = await this.#commitCapture(capture, why)
+      if (result !== undefined) return result
+    }
+  }
+
+  /** Undefined: it must be captured anew, against another base. */
+  async #commitCapture(
+    capture: Capture,
+    why: { reason: VersionRecord['reason']; tag?: string },
+  ): Promise<CommitResult | undefined> {
+    const changed = [...capture.changed.map((entry) => entry.name), ...capture.gone]
+    const counts = this.#held.countsAfter(capture.changed, capture.gone)
+    const plan = this.#chain.plan(changed, counts.files + counts.directories + counts.symlinks)
+    const payload = this.#encodePayload(capture, plan.names)
+    const draft = this.#draft(capture, why, counts, {
+      ...payload.manifest,
+      base: plan.base,
+      depth: plan.depth,
+    })
+    const encode = (record: LogRecord) => encodeVersion(record as VersionRecord, payload)
+    for (;;) {
+      const appended = await this.#writer.tryAppend(draft, encode, this.#signUntilMs(capture))
+      if (appended.outcome === 'created') {
+        capture.packed.committedAs(appended.n)
+        this.#held.advance(capture.changed, capture.gone, capture.faults)
+        this.#chain.committed(appended.n, plan, changed)
+        this.#heldAtMs = this.#clock.monotonicMs()
+        this.#standing = { ...this.#standing, parent: appended.n }
+        const record = { ...draft, n: appended.n } as VersionRecord
+        return { n: appended.n, record, doubtful: capture.doubtful }
+      }
+      if (appended.outcome === 'stale') return this.#forgetHeld()
+      const { writer } = this.#writer.identity
+      if (this.#standing.main && isSuperseded(appended.view.state, writer, this.#standing.open))
+        return this.#becomeBranch()
+    }
+  }
+
+  /** The delta's entries are those of the state after this capture, for every name that changed since its base. */
+  #encodePayload(capture: Capture, names: ReadonlySet<string> | 'all'): VersionPayload {
+    const after = new Map(capture.changed.map((entry) => [entry.name, entry]))
+    const gone = new Set(capture.gone)
+    const entryAfter = (name: string) =>
+      gone.has(name) ? undefined : (after.get(name) ?? this.#held.entries.get(name))
+    const all = names === 'all' ? new Set([...this.#held.entries.keys(), ...after.keys()]) : names
+    const delta = {
+      changed: [...all].flatMap((name) => entryAfter(name) ?? []),
+      gone: names === 'all' ? [] : [...all].filter((name) => entryAfter(name) === undefined),
+      faults: capture.faults,
+    }
+    return encodeVersionPayload(capture.packed.inline, delta)
+  }
+
+  #draft(
+    capture: Capture,
+    why: { reason: VersionRecord['reason']; tag?: string },
+    counts: VersionRecord['counts'],
+    manifest: VersionRecord['manifest'],
+  ): Draft & { kind: 'version' } {
+    const faults = countFaults(capture.faults)
+    return {
+      kind: 'version',
+      open: this.#standing.open,
+      branch: !this.#standing.main,
+      lineage: this.#standing.lineage,
+      parent: this.#standing.parent,
+      reason: why.reason,
+      tag: why.tag ?? null,
+      complete: faults.unreadable === 0 && faults.unstable === 0,
+      faults,
+      counts,
+      added: {
+        changed: capture.changed.length,
+        gone: capture.gone.length,
+        storedBytes: capture.packed.storedBytes,
+      },
+      roots: this.#facts.roots,
+      images: [...this.#facts.images],
+      templateHash: this.#facts.templateHash,
+      manifest,
+    }
+  }
+
+  /** A success at n+1 proves that the main line's head was still the head; a branch's base has only its age to vouch for it. */
+  #signUntilMs(capture: Capture): number {
+    const base = this.#standing.main ? Infinity : this.#heldAtMs
+    return Math.min(capture.packed.oldestUploadMs, base) + FRESH_MS
+  }
+
+  #dropStaleHold(): void {
+    if (!this.#standing.main && this.#clock.monotonicMs() > this.#heldAtMs + FRESH_MS)
+      this.#forgetHeld()
+  }
+
+  /** The next capture refers to nothing that was there before: everything is uploaded again, under new names. */
+  #forgetHeld(): undefined {
+    this.#held = new HeldVersion(EMPTY_MANIFEST)
+    this.#chain = new DeltaChain()
+    this.#heldAtMs = this.#clock.monotonicMs()
+  }
+
+  /** What a superseded writer holds is committed beside the main line, on its own parent, and it ships on there. */
+  #becomeBranch(): undefined {
+    const { lineage } = this.#standing
+    this.#standing = {
+      ...this.#standing,
+      main: false,
+      lineage: `${lineage}/${this.#writer.identity.writer}`,
+    }
+    return this.#forgetHeld()
+  }
+}
+
+function isUnchanged(capture: Capture, faults: readonly Fault[]): boolean {
+  return (
+    capture.changed.length === 0 && capture.gone.length === 0 && sameFaults(capture.faults, faults)
+  )
+}
+
+function sameFaults(a: readonly Fault[], b: readonly Fault[]): boolean {
+  return a.length === b.length && faultsText(a) === faultsText(b)
+}
+
+function faultsText(faults: readonly Fault[]): string {
+  const lines = faults.map(({ name, kind, why }) => `${kind} ${name} ${why}`)
+  return lines.toSorted().join('\n')
+}
+
+function countFaults(faults: readonly Fault[]): VersionRecord['faults'] {
+  const counts = { unreadable: 0, unstable: 0, skipped: 0, notRestorable: 0 }
+  for (const fault of faults) counts[fault.kind] += 1
+  return counts
+}

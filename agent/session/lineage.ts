@@ -1,0 +1,88 @@
+/** Questions about the log that its newest record alone does not answer: they follow a chain of records, a GET per link. */
+import type { Head, LogRecord, RestoreRecord } from '../../shared/repository/log-record.ts'
+import { currentLineage, restoreOfLineage } from '../../shared/repository/log-state.ts'
+import type { VersionLog } from '../../shared/repository/version-log.ts'
+import { requireRecord } from '../../shared/repository/version-log.ts'
+import type { Mark } from '../volume/mark.ts'
+import type { LogView } from './log-writer.ts'
+
+/** A lineage's newest version or restore, and whether its restore is done. */
+export interface LineageState {
+  readonly lineage: string
+  readonly head: Head | null
+  readonly settled: boolean
+}
+
+/** How a lineage stands now, also one that was left for another; undefined for one that the log does not know. */
+export async function lineageState(
+  log: VersionLog,
+  view: LogView,
+  lineage: string,
+): Promise<LineageState | undefined> {
+  if (currentLineage(view.state) === lineage)
+    return { lineage, head: view.state.head, settled: view.state.settled }
+  for await (const { left } of switches(log, view)) if (left?.lineage === lineage) return left
+  return undefined
+}
+
+/** The lineage in which this request was, or is being, fulfilled; undefined for a request that is new. */
+export async function findRequest(
+  log: VersionLog,
+  view: LogView,
+  request: string,
+): Promise<string | undefined> {
+  for await (const record of switches(log, view))
+    if (record.kind === 'restore' && record.request === request) return record.lineage
+  return undefined
+}
+
+/** The restore that started a lineage; undefined for the first one. */
+export async function restoreOf(
+  log: VersionLog,
+  lineage: string,
+): Promise<RestoreRecord | undefined> {
+  const n = restoreOfLineage(lineage)
+  if (n === undefined) return undefined
+  const { record } = await requireRecord(log, n)
+  return record.kind === 'restore' ? record : undefined
+}
+
+/** The records that changed the main line's lineage, newest first: restores, and opens that went back to an older one. */
+async function* switches(
+  log: VersionLog,
+  view: LogView,
+): AsyncGenerator<Extract<LogRecord, { kind: 'open' | 'restore' }>> {
+  for (let n = view.state.lastSwitch; n !== 0;) {
+    const { record } = await requireRecord(log, n)
+    if (record.kind !== 'open' && record.kind !== 'restore') return
+    yield record
+    n = record.previousSwitch
+  }
+}
+
+/**
+ * Is a volume with this mark the head of that lineage, or newer? It is when the head came from the mark's writer, or
+ * from one that it continued; and when there is nothing to compare with.
+ */
+export async function isAhead(
+  log: VersionLog,
+  { lineage, head }: LineageState,
+  mark: Mark | undefined,
+): Promise<boolean> {
+  if (mark?.dirty === true) return false
+  if (head === null) return true
+  if (mark === undefined || mark.lineage !== lineage) return false
+  if (head.restore) return true
+  return continues(log, mark, head.writer)
+}
+
+/** Is `writer` the mark's own, or one whose head it took up, or one whose head that one took up, …? */
+export async function continues(log: VersionLog, mark: Mark, writer: string): Promise<boolean> {
+  let link: { writer: string; open: number } | null = { writer: mark.writer, open: mark.open }
+  while (link !== null && link.writer !== writer) {
+    const found: LogRecord | undefined = (await log.record(link.open))?.record
+    if (found?.kind !== 'open' || found.writer !== link.writer) return false
+    link = found.continues
+  }
+  return link !== null
+}
