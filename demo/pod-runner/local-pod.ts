@@ -43,8 +43,13 @@ export class LocalPod {
     this.folder = path.join(machine.directory, 'pods', `${namespace}_${name}_${uid}`)
     const claims = path.join(machine.directory, 'claims')
     this.#volumes = new PodVolumes(spec, machine.nodeName, this.folder, claims)
-    for (const container of [...spec.spec.initContainers, ...spec.spec.containers]) {
-      this.#containers.set(container.name, this.#container(container))
+    try {
+      for (const container of [...spec.spec.initContainers, ...spec.spec.containers]) {
+        this.#containers.set(container.name, this.#container(container))
+      }
+    } catch (error) {
+      fs.rmSync(this.folder, { recursive: true, force: true })
+      throw error
     }
   }
 

@@ -10,9 +10,13 @@ const Strings = v.record(v.string(), v.string())
 const Count = v.pipe(v.number(), v.integer(), v.minValue(0))
 const unsupported = (what: string) => v.optional(v.never(`the pod runner has no ${what}`))
 
-const Exec = v.strictObject({ exec: v.strictObject({ command: v.array(Text) }) })
+const Exec = v.strictObject({ exec: v.strictObject({ command: v.array(Text) }) }, 'allowed is exec')
 const HttpGet = v.strictObject({
-  httpGet: v.looseObject({ path: v.optional(Text, '/'), port: v.union([Count, Text]) }),
+  httpGet: v.looseObject({
+    path: v.optional(Text, '/'),
+    port: v.union([Count, Text]),
+    scheme: v.optional(v.literal('HTTP')),
+  }),
 })
 const timing = {
   initialDelaySeconds: v.optional(Count, 0),
@@ -21,10 +25,13 @@ const timing = {
   successThreshold: v.optional(Count, 1),
   failureThreshold: v.optional(Count, 3),
 }
-const Probe = v.union([
-  v.strictObject({ ...Exec.entries, ...timing }),
-  v.strictObject({ ...HttpGet.entries, ...timing }),
-])
+const Probe = v.union(
+  [
+    v.strictObject({ ...Exec.entries, ...timing }),
+    v.strictObject({ ...HttpGet.entries, ...timing }),
+  ],
+  'allowed are exec and httpGet (plain HTTP) with the times of a probe: the pod runner has no others',
+)
 
 const Env = v.strictObject({
   name: Text,
@@ -43,10 +50,13 @@ const ContainerSchema = v.looseObject({
   env: v.optional(v.array(Env), []),
   envFrom: v.optional(
     v.array(
-      v.strictObject({
-        secretRef: v.strictObject({ name: Text, optional: v.optional(v.boolean(), false) }),
-        prefix: v.optional(v.string(), ''),
-      }),
+      v.strictObject(
+        {
+          secretRef: v.strictObject({ name: Text, optional: v.optional(v.boolean(), false) }),
+          prefix: v.optional(v.string(), ''),
+        },
+        'allowed is secretRef',
+      ),
     ),
     [],
   ),
@@ -66,7 +76,9 @@ const ContainerSchema = v.looseObject({
   startupProbe: v.optional(Probe),
   readinessProbe: v.optional(Probe),
   livenessProbe: unsupported('livenessProbe'),
-  lifecycle: v.optional(v.strictObject({ preStop: v.optional(Exec) })),
+  lifecycle: v.optional(
+    v.strictObject({ preStop: v.optional(Exec) }, 'allowed is preStop with exec'),
+  ),
 })
 
 const Item = v.looseObject({ path: Text, fieldRef: v.looseObject({ fieldPath: Text }) })

@@ -200,7 +200,7 @@ test('beside another app that lives, a crashed one does not wait for the sidecar
 })
 
 test('what the runner has not is refused in one sentence, and nothing is started', async () => {
-  const { runner, events, journalFile } = startRunner()
+  const { runner, directory, events, journalFile } = startRunner()
   const app = fake('app', journalFile)
   const refuse = async (spec: object, sentence: RegExp) => {
     const pod = { metadata: { name: 'refused' }, spec: { containers: [app], ...spec } }
@@ -211,6 +211,10 @@ test('what the runner has not is refused in one sentence, and nothing is started
   await refuse({ volumes: [{ name: 'c', configMap: { name: 'c' } }] }, /no other volumes/)
   await refuse({ containers: [{ ...app, image: 'none:1' }] }, /no image none:1 here/)
   await refuse({ containers: [{ ...app, livenessProbe: {} }] }, /no livenessProbe/)
+  const probe = { tcpSocket: { port: 1 } }
+  await refuse({ containers: [{ ...app, startupProbe: probe }] }, /allowed are exec and httpGet/)
+  const lifecycle = { preStop: { sleep: { seconds: 1 } } }
+  await refuse({ containers: [{ ...app, lifecycle }] }, /allowed is exec/)
   await refuse({ restartPolicy: 'Never' }, /allowed is Always/)
   await refuse(
     { containers: [{ ...app, envFrom: [{ secretRef: { name: 's3' } }] }] },
@@ -223,4 +227,5 @@ test('what the runner has not is refused in one sentence, and nothing is started
   ]
   await refuse({ volumes, containers: [{ ...app, volumeMounts }] }, /no nested mounts/)
   expect(events).toEqual([])
+  expect(fs.readdirSync(path.join(directory, 'pods'))).toEqual([])
 })
