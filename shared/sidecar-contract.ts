@@ -14,6 +14,8 @@ export const ENV = {
   podName: 'HOLDFAST_POD_NAME',
   podUid: 'HOLDFAST_POD_UID',
   nodeName: 'HOLDFAST_NODE_NAME',
+  /** Outside of a container: the folder below which the container's paths are found. Never set in a pod. */
+  root: 'HOLDFAST_ROOT',
 } as const
 /** Where the sidecar sees its pod's annotations (a downwardAPI volume, `annotations` in it; never by subPath). */
 export const POD_INFO_DIR = '/etc/holdfast/pod'
@@ -98,9 +100,9 @@ export const AssignmentSchema = v.strictObject({
 
 export type Assignment = v.InferOutput<typeof AssignmentSchema>
 
-/** The literal for the container's environment. The kubelet expands `$(NAME)` in such values, so `$(` is written `$$(`. */
+/** The literal for the container's environment. The kubelet expands `$(NAME)` there and makes `$` of each `$$`, so every `$` is doubled. */
 export function formatAssignment(assignment: Assignment): string {
-  return JSON.stringify(assignment).replaceAll('$(', '$$$$(')
+  return JSON.stringify(assignment).replaceAll('$', '$$$$')
 }
 
 /** Reads the environment's value (after the kubelet's expansion). Throws one sentence about the first fault. */

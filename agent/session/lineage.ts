@@ -31,6 +31,8 @@ export async function findRequest(
   view: LogView,
   request: string,
 ): Promise<string | undefined> {
+  const { owner } = view.state
+  if (owner?.request === request) return owner.lineage
   for await (const record of switches(log, view))
     if (record.kind === 'restore' && record.request === request) return record.lineage
   return undefined

@@ -1,0 +1,187 @@
+/** The only place that writes users' files. Each file: temporary, verified bytes, metadata, rename. */
+import { randomBytes } from 'node:crypto'
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  fchmodSync,
+  fchownSync,
+  fsyncSync,
+  ftruncateSync,
+  futimesSync,
+  lchownSync,
+  linkSync,
+  lstatSync,
+  lutimesSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  renameSync,
+  rmdirSync,
+  symlinkSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs'
+import type { Entry, FileEntry, StoredChunk } from '../../shared/repository/entry.ts'
+import { isHole } from '../../shared/repository/entry.ts'
+import { temporaryName } from '../volume/layout.ts'
+import { encodeName, fsPath } from '../volume/raw-path.ts'
+import { sha256Hex } from '../../shared/repository/object-file.ts'
+
+/** An owner that could not be given back, for want of the right to: listed, never fatal. */
+export type OnOwnerLost = (entry: Entry) => void
+
+/** Where present bytes can be copied from instead of being fetched. */
+export interface PresentBytes {
+  readonly location: string
+  readonly offsets: ReadonlyMap<string, number>
+}
+
+/**
+ * Writes a file beside its place and moves it there; on any error nothing is left of it. Durable after a sync of
+ * the file system, or at once with `fsync`.
+ * @param fetch brings a chunk's verified bytes.
+ */
+export async function writeFile(
+  location: string,
+  entry: FileEntry,
+  present: PresentBytes | undefined,
+  fetch: (chunk: StoredChunk) => Promise<Buffer>,
+  options: { fsync: boolean; onOwnerLost: OnOwnerLost },
+): Promise<void> {
+  const temporary = `${location.slice(0, location.lastIndexOf('/'))}/${temporaryName(randomBytes(8).toString('hex'))}`
+  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
+  const fd = openSync(fsPath(temporary), flags, 0o600)
+  try {
+    try {
+      await writeChunks(fd, entry, present, fetch)
+      setOpenFileMetadata(fd, entry, options.onOwnerLost)
+      if (options.fsync) fsyncSync(fd)
+    } finally {
+      closeSync(fd)
+    }
+    renameSync(fsPath(temporary), fsPath(location))
+  } catch (error) {
+    unlinkSync(fsPath(temporary))
+    throw error
+  }
+}
+
+async function writeChunks(
+  fd: number,
+  entry: FileEntry,
+  present: PresentBytes | undefined,
+  fetch: (chunk: StoredChunk) => Promise<Buffer>,
+): Promise<void> {
+  const source = present === undefined ? undefined : openPresent(present)
+  try {
+    let offset = 0
+    for (const chunk of entry.chunks) {
+      if (isHole(chunk)) {
+        offset += chunk.hole
+        continue
+      }
+      const bytes =
+        (source === undefined ? undefined : copyOf(source, chunk)) ?? (await fetch(chunk))
+      writeAll(fd, bytes, offset)
+      offset += bytes.length
+    }
+    ftruncateSync(fd, entry.sizeBytes) // a hole at the end
+  } finally {
+    if (source !== undefined) closeSync(source.fd)
+  }
+}
+
+interface OpenPresent {
+  readonly fd: number
+  readonly offsets: ReadonlyMap<string, number>
+}
+
+function openPresent({ location, offsets }: PresentBytes): OpenPresent {
+  return { fd: openSync(fsPath(location), constants.O_RDONLY | constants.O_NOFOLLOW), offsets }
+}
+
+/** The chunk's bytes from the present file, if they are still there. */
+function copyOf({ fd, offsets }: OpenPresent, chunk: StoredChunk): Buffer | undefined {
+  const offset = offsets.get(chunk.id)
+  if (offset === undefined) return undefined
+  const bytes = Buffer.alloc(chunk.lengthBytes)
+  const length = readSync(fd, bytes, 0, bytes.length, offset)
+  return length === bytes.length && sha256Hex(bytes) === chunk.id ? bytes : undefined
+}
+
+function writeAll(fd: number, bytes: Buffer, position: number): void {
+  for (let done = 0; done < bytes.length;)
+    done += writeSync(fd, bytes, done, bytes.length - done, position + done)
+}
+
+/** Owner first: changing it clears setuid and setgid. */
+function setOpenFileMetadata(fd: number, entry: FileEntry, onOwnerLost: OnOwnerLost): void {
+  try {
+    fchownSync(fd, entry.uid, entry.gid)
+  } catch (error) {
+    requireEperm(error)
+    onOwnerLost(entry)
+  }
+  fchmodSync(fd, entry.mode)
+  futimesSync(fd, seconds(entry.mtimeNs), seconds(entry.mtimeNs))
+}
+
+export function makeDirectory(location: string): void {
+  mkdirSync(fsPath(location), 0o700)
+}
+
+export function makeSymlink(location: string, target: string): void {
+  removeIfThere(location)
+  symlinkSync(encodeName(target), fsPath(location))
+}
+
+export function makeHardLink(location: string, existing: string): void {
+  removeIfThere(location)
+  linkSync(fsPath(existing), fsPath(location))
+}
+
+function removeIfThere(location: string): void {
+  if (lstatSync(fsPath(location), { throwIfNoEntry: false }) !== undefined)
+    unlinkSync(fsPath(location))
+}
+
+/** A directory that still holds something (excluded, or listed as unreadable) stays. */
+export function remove(location: string, type: 'file' | 'directory' | 'symlink'): void {
+  try {
+    if (type === 'directory') rmdirSync(fsPath(location))
+    else unlinkSync(fsPath(location))
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code !== 'ENOENT' && !(type === 'directory' && code === 'ENOTEMPTY')) throw error
+  }
+}
+
+/** Sets what differs: owner, mode, mtime. Never follows a link. */
+export function setMetadata(location: string, entry: Entry, onOwnerLost: OnOwnerLost): void {
+  const there = lstatSync(fsPath(location), { bigint: true })
+  if (Number(there.uid) !== entry.uid || Number(there.gid) !== entry.gid)
+    setOwner(location, entry, onOwnerLost)
+  const mode = lstatSync(fsPath(location)).mode & 0o7777
+  if (entry.type !== 'symlink' && mode !== entry.mode) chmodSync(fsPath(location), entry.mode)
+  if (there.mtimeNs / 1000n !== entry.mtimeNs / 1000n)
+    lutimesSync(fsPath(location), seconds(entry.mtimeNs), seconds(entry.mtimeNs))
+}
+
+function setOwner(location: string, entry: Entry, onOwnerLost: OnOwnerLost): void {
+  try {
+    lchownSync(fsPath(location), entry.uid, entry.gid)
+  } catch (error) {
+    requireEperm(error)
+    onOwnerLost(entry)
+  }
+}
+
+function requireEperm(error: unknown): void {
+  if ((error as NodeJS.ErrnoException).code !== 'EPERM') throw error as Error
+}
+
+/** Node takes seconds as a double: exact to the microsecond. */
+function seconds(ns: bigint): number {
+  return Number(ns / 1000n) / 1e6
+}

@@ -1,0 +1,86 @@
+/** Looks at what is there before a restore: what certainly is as the version has it, and the chunks of what may be. */
+import { createHash } from 'node:crypto'
+import type { Clock } from '../../shared/clock.ts'
+import type { ChunkRef, Entry, FileEntry } from '../../shared/repository/entry.ts'
+import type { Scan, ScannedEntry } from '../capture/scanner.ts'
+import { metadataOf } from '../capture/snapshot-plan.ts'
+import { readStable } from '../capture/stable-read.ts'
+import type { Layout } from '../volume/layout.ts'
+import { locationOf } from '../volume/layout.ts'
+import type { Present } from './restore-plan.ts'
+
+/**
+ * @param trustTimes false where a crash may have left files whose times are right and whose bytes are not:
+ *   everything is read.
+ */
+export async function inspect(
+  layout: Layout,
+  target: ReadonlyMap<string, Entry>,
+  scan: Scan,
+  trustTimes: boolean,
+  clock: Clock,
+): Promise<Present> {
+  const files = new Map<string, FileEntry>()
+  const firstNames = new Map<string, string>()
+  for (const scanned of scan.entries.values()) {
+    if (scanned.type !== 'file') continue
+    const hardLinkOf = firstName(scanned, firstNames)
+    const wanted = target.get(scanned.name)
+    if (wanted?.type !== 'file') continue
+    const chunks =
+      trustTimes && isCertain(wanted, scanned)
+        ? wanted.chunks
+        : await chunksOf(layout, scanned, clock)
+    if (chunks === undefined) continue
+    const link = hardLinkOf === undefined ? {} : { hardLinkOf }
+    files.set(scanned.name, {
+      ...metadataOf(scanned),
+      ...link,
+      type: 'file',
+      sizeBytes: scanned.sizeBytes,
+      chunks,
+    })
+  }
+  return { scanned: scan.entries, files }
+}
+
+function firstName(scanned: ScannedEntry, names: Map<string, string>): string | undefined {
+  if (scanned.links < 2) return undefined
+  const inode = `${scanned.device}:${scanned.inode}`
+  const first = names.get(inode)
+  if (first === undefined) names.set(inode, scanned.name)
+  return first
+}
+
+/** The very inode that was captured, and nothing was written to it since. */
+function isCertain(wanted: FileEntry, there: ScannedEntry): boolean {
+  return (
+    wanted.inode === there.inode &&
+    wanted.ctimeNs === there.ctimeNs &&
+    wanted.mtimeNs === there.mtimeNs &&
+    wanted.sizeBytes === there.sizeBytes &&
+    wanted.unstable !== true
+  )
+}
+
+/** Undefined for a file that cannot be read: it is replaced. Its chunks have ids, and no place in the repository. */
+async function chunksOf(
+  layout: Layout,
+  scanned: ScannedEntry,
+  clock: Clock,
+): Promise<readonly ChunkRef[] | undefined> {
+  try {
+    const read = await readStable(locationOf(layout, scanned.name), identify, clock)
+    return read?.chunks
+  } catch (error) {
+    if (error instanceof Error && 'syscall' in error) return undefined
+    throw error
+  }
+}
+
+const NOWHERE = { pack: 'v0', frame: { offset: 0, storedBytes: 0, plainBytes: 0 }, start: 0 }
+
+function identify(bytes: Buffer): Promise<ChunkRef> {
+  const id = createHash('sha256').update(bytes).digest('hex')
+  return Promise.resolve({ ...NOWHERE, id, lengthBytes: bytes.length })
+}

@@ -1,0 +1,168 @@
+/**
+ * Runs a restore plan:
+ *
+ *   remove what is in the way → directories → files (fetch, verify, rename) → links → extras → metadata → sync
+ *
+ * A crash leaves a mixture; whoever calls keeps a dirty mark around it. Damaged objects cost the files that they
+ * hold: these are listed, and everything else is restored.
+ */
+import { lstatSync } from 'node:fs'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { CorruptObjectError, HoldfastError } from '../../shared/errors.ts'
+import type { Entry, FileEntry } from '../../shared/repository/entry.ts'
+import { isHole } from '../../shared/repository/entry.ts'
+import type { Layout } from '../volume/layout.ts'
+import { displayPath, locationOf } from '../volume/layout.ts'
+import { fsPath } from '../volume/raw-path.ts'
+import type { ChunkSource } from './chunk-source.ts'
+import { canSyncFileSystems, syncFileSystems } from './durable.ts'
+import type { PresentBytes } from './file-writer.ts'
+import {
+  makeDirectory,
+  makeHardLink,
+  makeSymlink,
+  remove,
+  setMetadata,
+  writeFile,
+} from './file-writer.ts'
+import type { FileToWrite, RestorePlan } from './restore-plan.ts'
+
+export interface RestoreResult {
+  /** Names of files whose bytes are damaged or gone in the repository, and why. */
+  readonly lost: readonly { readonly name: string; readonly why: string }[]
+  /** Names of entries whose owner could not be given back. */
+  readonly ownersLost: readonly string[]
+}
+
+export interface RestoreProgress {
+  readonly filesDone: number
+  readonly files: number
+  readonly bytesDone: number
+  readonly bytes: number
+}
+
+export async function runRestore(
+  layout: Layout,
+  plan: RestorePlan,
+  source: ChunkSource,
+  onProgress: (progress: RestoreProgress) => void = () => undefined,
+): Promise<RestoreResult> {
+  const fsync = !(await canSyncFileSystems())
+  const run = new RestoreRun(layout, plan, source, fsync)
+  for (const { name, type } of plan.obstacles) remove(locationOf(layout, name), type)
+  for (const { name } of plan.directories) run.makeDirectory(name)
+  await run.writeFiles(onProgress)
+  run.makeLinks()
+  for (const { name, type } of plan.extras) run.removeExtra(name, type)
+  run.setMetadata()
+  if (!fsync) await syncFileSystems(layout.roots.map(({ at }) => existingParent(at)))
+  return { lost: run.lost, ownersLost: [...run.ownersLost] }
+}
+
+class RestoreRun {
+  readonly lost: { name: string; why: string }[] = []
+  readonly ownersLost = new Set<string>()
+  readonly #layout: Layout
+  readonly #plan: RestorePlan
+  readonly #source: ChunkSource
+  readonly #fsync: boolean
+  /** Directories that were seen to be real ones, not links to elsewhere. */
+  readonly #trusted = new Set<string>()
+
+  constructor(layout: Layout, plan: RestorePlan, source: ChunkSource, fsync: boolean) {
+    this.#layout = layout
+    this.#plan = plan
+    this.#source = source
+    this.#fsync = fsync
+  }
+
+  makeDirectory(name: string): void {
+    makeDirectory(this.#locate(name))
+  }
+
+  async writeFiles(onProgress: (progress: RestoreProgress) => void): Promise<void> {
+    const { files, writeBytes } = this.#plan
+    let bytesDone = 0
+    for (const [i, file] of files.entries()) {
+      await this.#writeFile(file)
+      bytesDone += file.entry.sizeBytes
+      onProgress({ filesDone: i + 1, files: files.length, bytesDone, bytes: writeBytes })
+      if (i % 50 === 0) await nextTurn()
+    }
+  }
+
+  async #writeFile({ entry, present }: FileToWrite): Promise<void> {
+    const location = this.#locate(entry.name)
+    const bytes = present === undefined ? undefined : presentBytes(location, present)
+    try {
+      await writeFile(location, entry, bytes, (chunk) => this.#source.read(chunk), {
+        fsync: this.#fsync,
+        onOwnerLost: ({ name }) => this.ownersLost.add(name),
+      })
+    } catch (error) {
+      if (!(error instanceof CorruptObjectError)) throw this.#explain(entry, error)
+      this.lost.push({ name: entry.name, why: error.message })
+    }
+  }
+
+  makeLinks(): void {
+    const lost = new Set(this.lost.map(({ name }) => name))
+    for (const { name, hardLinkOf = '' } of this.#plan.hardLinks)
+      if (lost.has(hardLinkOf)) this.lost.push({ name, why: `it is a hard link to ${hardLinkOf}` })
+      else makeHardLink(this.#locate(name), this.#locate(hardLinkOf))
+    for (const entry of this.#plan.symlinks)
+      if (entry.type === 'symlink') makeSymlink(this.#locate(entry.name), entry.target)
+  }
+
+  removeExtra(name: string, type: 'file' | 'directory' | 'symlink'): void {
+    remove(this.#locate(name), type)
+  }
+
+  setMetadata(): void {
+    const lost = new Set(this.lost.map(({ name }) => name))
+    for (const entry of this.#plan.metadata)
+      if (!lost.has(entry.name))
+        setMetadata(this.#locate(entry.name), entry, ({ name }) => this.ownersLost.add(name))
+  }
+
+  /** Where an entry lies, reached through real directories only. */
+  #locate(name: string): string {
+    for (let end = name.lastIndexOf('/'); end > 0; end = name.lastIndexOf('/', end - 1)) {
+      const parent = name.slice(0, end)
+      if (this.#trusted.has(parent)) break
+      const location = locationOf(this.#layout, parent)
+      if (!lstatSync(fsPath(location)).isDirectory())
+        throw new HoldfastError(`${location} is no directory: nothing is written through it`)
+      this.#trusted.add(parent)
+    }
+    return locationOf(this.#layout, name)
+  }
+
+  #explain(entry: Entry, error: unknown): Error {
+    const { code } = error as NodeJS.ErrnoException
+    if (error instanceof HoldfastError || code === undefined) return error as Error
+    return new HoldfastError(
+      `${displayPath(this.#layout.roots, entry.name)} cannot be written (${code})`,
+      {
+        cause: error,
+      },
+    )
+  }
+}
+
+function presentBytes(location: string, present: FileEntry): PresentBytes {
+  const offsets = new Map<string, number>()
+  let offset = 0
+  for (const chunk of present.chunks) {
+    if (!isHole(chunk)) offsets.set(chunk.id, offset)
+    offset += isHole(chunk) ? chunk.hole : chunk.lengthBytes
+  }
+  return { location, offsets }
+}
+
+/** The declared path itself, or where it would be. */
+function existingParent(at: string): string {
+  return lstatSync(at, { throwIfNoEntry: false }) === undefined
+    ? at.slice(0, at.lastIndexOf('/')) || '/'
+    : at
+}

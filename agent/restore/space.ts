@@ -1,0 +1,100 @@
+/** Will it fit? Asked before anything is changed, the log included. */
+import { statfsSync } from 'node:fs'
+import path from 'node:path'
+import { HoldfastError } from '../../shared/errors.ts'
+import type { Layout, VolumeRoot } from '../volume/layout.ts'
+import { isWithin, locationOf } from '../volume/layout.ts'
+import type { Entry } from '../../shared/repository/entry.ts'
+import type { RestorePlan } from './restore-plan.ts'
+
+/** The volume has no room for the version: nothing was changed. */
+export class NoSpaceError extends HoldfastError {}
+
+/** Bytes that one more file or directory takes beyond its content: rounded up, as file systems do. */
+const BLOCK_BYTES = 4096
+
+/** Throws `NoSpaceError` with what is needed and what there is. */
+export function requireSpace(
+  layout: Layout,
+  target: ReadonlyMap<string, Entry>,
+  plan: RestorePlan,
+): void {
+  const places =
+    layout.volumes.length > 0
+      ? layout.volumes
+      : layout.roots.map(({ at }) => ({ at, sizeLimitBytes: null, memory: false }))
+  for (const place of places) {
+    requireFree(place, (name) => nearest(layout, places, name) === place, plan)
+    if (place.sizeLimitBytes !== null) requireLimit(layout, place, places, target)
+  }
+}
+
+function nearest<P extends { at: string }>(
+  layout: Layout,
+  places: readonly P[],
+  name: string,
+): P | undefined {
+  const location = locationOf(layout, name)
+  return places
+    .filter(({ at }) => isWithin(location, at))
+    .toSorted((a, b) => b.at.length - a.at.length)[0]
+}
+
+/** Each file is written beside the one that it replaces, so the largest must fit besides. */
+function requireFree(
+  place: VolumeRoot,
+  isHere: (name: string) => boolean,
+  plan: RestorePlan,
+): void {
+  const files = plan.files.filter(({ entry }) => isHere(entry.name))
+  const made =
+    files.length + [...plan.directories, ...plan.symlinks].filter(({ name }) => isHere(name)).length
+  const bytes = files.reduce((sum, { entry }) => sum + entry.sizeBytes, 0)
+  const largest = files.reduce((max, { entry }) => Math.max(max, entry.sizeBytes), 0)
+  const need = Math.max(0, bytes - plan.freedBytes) + largest + made * BLOCK_BYTES
+  const stat = statfsSync(existing(place.at))
+  const free = stat.bavail * stat.bsize
+  if (made > 0 && need > free)
+    throw new NoSpaceError(
+      `${place.at} has ${mib(free)} free, the version needs ${mib(need)} more: make room, or restore an older version`,
+    )
+  // Some file systems (btrfs) count no inodes and say 0.
+  if (stat.files > 0 && made - plan.extras.length > stat.ffree)
+    throw new NoSpaceError(`${place.at} has ${stat.ffree} inodes free, the version needs ${made}`)
+}
+
+/** `emptyDir.sizeLimit`: the kubelet evicts the pod that passes it, again and again. */
+function requireLimit(
+  layout: Layout,
+  place: VolumeRoot,
+  places: readonly VolumeRoot[],
+  target: ReadonlyMap<string, Entry>,
+): void {
+  let bytes = 0
+  for (const entry of target.values())
+    if (
+      entry.type === 'file' &&
+      entry.hardLinkOf === undefined &&
+      nearest(layout, places, entry.name) === place
+    )
+      bytes += entry.sizeBytes
+  if (bytes > (place.sizeLimitBytes ?? Infinity))
+    throw new NoSpaceError(
+      `the volume at ${place.at} is limited to ${mib(place.sizeLimitBytes ?? 0)}, the version holds ${mib(bytes)}: raise its sizeLimit`,
+    )
+}
+
+function existing(dir: string): string {
+  for (let at = dir; ; at = path.dirname(at)) {
+    try {
+      statfsSync(at)
+      return at
+    } catch {
+      if (at === path.dirname(at)) return at // the root always is
+    }
+  }
+}
+
+function mib(bytes: number): string {
+  return `${(bytes / 1024 ** 2).toFixed(1)} MiB`
+}
