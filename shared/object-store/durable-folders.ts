@@ -1,4 +1,4 @@
-import { mkdir, open } from 'node:fs/promises'
+import { access, mkdir, open } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { errorCode } from './file-error.ts'
 
@@ -45,11 +45,25 @@ export async function syncFolder(path: string): Promise<void> {
   }
 }
 
+/** Step by step: Node's recursive `mkdir` never ends where a file system makes no folders at all (`/proc`). */
 async function ensureRoot(root: string): Promise<void> {
-  const firstMade = await mkdir(root, { recursive: true })
-  if (firstMade === undefined) return
-  for (let path = root; path.length >= firstMade.length; path = dirname(path))
-    await syncFolder(dirname(path))
+  try {
+    await mkdir(root)
+  } catch (error) {
+    // Another process may have made it this moment; a parent that is not ours to read was not made by us.
+    if (errorCode(error) === 'EEXIST') return syncFolder(dirname(root)).catch(() => undefined)
+    if (errorCode(error) !== 'ENOENT' || (await isThere(dirname(root)))) throw error
+    await ensureRoot(dirname(root))
+    await mkdir(root).catch(ignoreExisting)
+  }
+  await syncFolder(dirname(root))
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  )
 }
 
 function ignoreExisting(error: unknown): void {

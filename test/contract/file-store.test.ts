@@ -127,6 +127,12 @@ describe('a directory that cannot be a store', () => {
     await expect(store.delete('a')).rejects.toThrow(StoreRefusedError)
   })
 
+  test('a file system that makes no folders ends the create, soon and with its code', async () => {
+    const store = createFileStore('/proc/holdfast')
+    await expect(store.create('a', Buffer.from('x'))).rejects.toThrow('ENOENT')
+    expect(await store.list('')).toEqual([])
+  })
+
   test('no key may be the folder of another', async () => {
     const store = createFileStore(freshDirectory())
     await store.create('a/b', Buffer.from('x'))
