@@ -42,7 +42,8 @@ export function awsEnvironment(access: CephAccess): Record<string, string> {
 /** Starts one, with an empty bucket. Throws one sentence when it cannot. */
 export async function startCeph(): Promise<Ceph> {
   ensureCephInstalled()
-  const dir = await mkdtemp(join(tmpdir(), 'ceph-'))
+  removeLeftOvers()
+  const dir = await mkdtemp(join(tmpdir(), `ceph-${process.pid}-`))
   const daemons: ChildProcess[] = []
   const stop = async () => {
     await Promise.all(daemons.map((daemon) => end(daemon, 500)))
@@ -103,6 +104,27 @@ async function createBucket({ endpoint, bucket, ...credentials }: CephAccess): P
   const client = new S3Client({ endpoint, region, credentials, forcePathStyle: true })
   await client.send(new CreateBucketCommand({ Bucket: bucket }))
   client.destroy()
+}
+
+/** Removes the directories of runs that were killed; their daemons ended with them. */
+function removeLeftOvers(): void {
+  for (const name of readdirSync(tmpdir())) {
+    const pid = /^ceph-(\d+)-\w{6}$/.exec(name)?.[1]
+    if (pid === undefined || isRunning(Number(pid))) continue
+    try {
+      rmSync(join(tmpdir(), name), { recursive: true, force: true })
+    } catch {
+      // Another user's: theirs to remove.
+    }
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH'
+  }
 }
 
 /** Two ports that nobody uses at this moment. */
