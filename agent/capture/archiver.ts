@@ -28,6 +28,8 @@ export interface Capture {
   /** Files read so soon after they changed that a later change may bear the same time. */
   readonly doubtful: ReadonlySet<string>
   readonly packed: PackedBytes
+  /** When the scan began. */
+  readonly scannedAt: Date
 }
 
 /** The coarsest file systems count time in steps of 2 s. */
@@ -41,7 +43,7 @@ export async function archive(
   plan: SnapshotPlan,
   writer: PackWriter,
   clock: Clock,
-): Promise<Capture> {
+): Promise<Omit<Capture, 'scannedAt'>> {
   const run = new ArchiveRun(layout, held, writer, clock)
   for (const entry of [...plan.changed, ...plan.stale]) run.offer(entry)
   run.gone.push(...plan.gone)
@@ -72,7 +74,7 @@ class ArchiveRun {
     this.#clock = clock
   }
 
-  result(): Omit<Capture, 'packed'> {
+  result(): Omit<Capture, 'packed' | 'scannedAt'> {
     return {
       changed: [...this.#changed.values()],
       gone: this.gone,

@@ -1,6 +1,6 @@
 /**
  * An empty, missing, unreadable or swapped volume never commits "everything deleted". Pure; undefined: go on,
- * else the sentence that says why nothing is committed.
+ * else the sentence that says why nothing is committed. What was never there may stay away: a fresh volume is empty.
  */
 import type { Entry } from '../../shared/repository/entry.ts'
 import { rootOf } from '../../shared/repository/entry.ts'
@@ -10,10 +10,12 @@ import type { Scan } from './scanner.ts'
 /** Device and inode of each volume's root, by its path: another one there is another volume. */
 export type VolumeIdentity = ReadonlyMap<string, string>
 
+/** @param sawContent the version that is extended, or an earlier look at the volume, had files. */
 export function whyNotCommit(
   layout: Layout,
   held: ReadonlyMap<string, Entry>,
   scan: Scan,
+  sawContent: boolean,
   identity: { readonly atStart: VolumeIdentity; readonly now: VolumeIdentity },
 ): string | undefined {
   for (const [volume, id] of identity.atStart)
@@ -23,11 +25,7 @@ export function whyNotCommit(
   for (const index of scan.missingRoots)
     if (heldRoots.has(index))
       return `${layout.roots[index]?.path} is missing, though versions have it: nothing is committed until it is back`
-  if (
-    hasContent(held.values()) &&
-    !hasContent(scan.entries.values()) &&
-    scan.unreadable.length === 0
-  )
+  if (sawContent && !hasContent(scan.entries.values()) && scan.unreadable.length === 0)
     return `${layout.roots.map((root) => root.path).join(', ')} is empty, though the last version has files: nothing is committed until something is there; if it is meant to be empty, pin "fresh"`
   for (const { name, why } of scan.unreadable)
     if (!name.includes('/') && heldRoots.has(Number(name)))

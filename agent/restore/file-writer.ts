@@ -22,6 +22,7 @@ import {
   unlinkSync,
   writeSync,
 } from 'node:fs'
+import { HoldfastError } from '../../shared/errors.ts'
 import type { Entry, FileEntry, StoredChunk } from '../../shared/repository/entry.ts'
 import { isHole } from '../../shared/repository/entry.ts'
 import { temporaryName } from '../volume/layout.ts'
@@ -127,8 +128,18 @@ function setOpenFileMetadata(fd: number, entry: FileEntry, onOwnerLost: OnOwnerL
   futimesSync(fd, seconds(entry.mtimeNs), seconds(entry.mtimeNs))
 }
 
-export function makeDirectory(location: string): void {
-  mkdirSync(fsPath(location), 0o700)
+/** Makes a directory; `withParents` for a declared path, above which nothing is ours. */
+export function makeDirectory(location: string, withParents: boolean): void {
+  mkdirSync(fsPath(location), { mode: 0o700, recursive: withParents })
+}
+
+/** Lets its owner write in a directory that is real and not a link; the version's mode is set in the end. Throws otherwise. */
+export function openDirectory(location: string): void {
+  const stat = lstatSync(fsPath(location))
+  if (!stat.isDirectory())
+    throw new HoldfastError(`${location} is no directory: nothing is written through it`)
+  if ((stat.mode & 0o300) !== 0o300 && stat.uid === process.getuid?.())
+    chmodSync(fsPath(location), (stat.mode & 0o7777) | 0o700)
 }
 
 export function makeSymlink(location: string, target: string): void {

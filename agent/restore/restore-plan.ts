@@ -1,5 +1,4 @@
 /** Pure: what has to be done to a directory tree so that it holds exactly a version. */
-import { HoldfastError } from '../../shared/errors.ts'
 import type { Entry, Fault, FileEntry, StoredChunk } from '../../shared/repository/entry.ts'
 import { isHole, parentName, sameContent, sameEntry } from '../../shared/repository/entry.ts'
 import type { ScannedEntry } from '../capture/scanner.ts'
@@ -43,7 +42,6 @@ export function planRestore(
   present: Present,
 ): RestorePlan {
   const entries = [...target.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1))
-  refuseBrokenTree(target)
   const wrongType = (entry: Entry) => {
     const there = present.scanned.get(entry.name)
     return there !== undefined && there.type !== entry.type
@@ -206,15 +204,4 @@ function freedBytes(
     (sum, there) => sum + (there?.type === 'file' ? there.allocatedBytes : 0),
     0,
   )
-}
-
-/** No entry may lie below anything but a directory of the same version: nothing is ever written through a link. */
-function refuseBrokenTree(target: ReadonlyMap<string, Entry>): void {
-  for (const { name } of target.values()) {
-    const parent = parentName(name)
-    if (parent !== undefined && target.get(parent)?.type !== 'directory')
-      throw new HoldfastError(
-        `the version places "${name}" below something that is no directory: its manifest is damaged, and nothing of it is restored`,
-      )
-  }
 }

@@ -13,7 +13,6 @@ import type { Entry, FileEntry } from '../../shared/repository/entry.ts'
 import { isHole } from '../../shared/repository/entry.ts'
 import type { Layout } from '../volume/layout.ts'
 import { displayPath, locationOf } from '../volume/layout.ts'
-import { fsPath } from '../volume/raw-path.ts'
 import type { ChunkSource } from './chunk-source.ts'
 import { canSyncFileSystems, syncFileSystems } from './durable.ts'
 import type { PresentBytes } from './file-writer.ts'
@@ -21,6 +20,7 @@ import {
   makeDirectory,
   makeHardLink,
   makeSymlink,
+  openDirectory,
   remove,
   setMetadata,
   writeFile,
@@ -77,7 +77,7 @@ class RestoreRun {
   }
 
   makeDirectory(name: string): void {
-    makeDirectory(this.#locate(name))
+    makeDirectory(this.#locate(name), !name.includes('/'))
   }
 
   async writeFiles(onProgress: (progress: RestoreProgress) => void): Promise<void> {
@@ -130,9 +130,7 @@ class RestoreRun {
     for (let end = name.lastIndexOf('/'); end > 0; end = name.lastIndexOf('/', end - 1)) {
       const parent = name.slice(0, end)
       if (this.#trusted.has(parent)) break
-      const location = locationOf(this.#layout, parent)
-      if (!lstatSync(fsPath(location)).isDirectory())
-        throw new HoldfastError(`${location} is no directory: nothing is written through it`)
+      openDirectory(locationOf(this.#layout, parent))
       this.#trusted.add(parent)
     }
     return locationOf(this.#layout, name)

@@ -169,6 +169,7 @@ export class Committer {
       parent: this.#standing.parent,
       reason: why.reason,
       tag: why.tag ?? null,
+      scannedAt: capture.scannedAt.toISOString(),
       complete: faults.unreadable === 0 && faults.unstable === 0,
       faults,
       counts,

@@ -109,6 +109,8 @@ const VersionSchema = v.object({
   /** `change`: the app wrote; `safety`: what a restore was about to overwrite; `stop`: the last flush; `backup`: asked for. */
   reason: v.picklist(['change', 'safety', 'stop', 'backup']),
   tag: v.nullable(Text),
+  /** The writer's clock when the scan began; files that changed then or later are looked at again. */
+  scannedAt: Text,
   /** False: partial; `faults` counts why, the manifest lists them. */
   complete: v.boolean(),
   faults: v.object({ unreadable: Count, unstable: Count, skipped: Count, notRestorable: Count }),

@@ -4,6 +4,7 @@ import { CorruptObjectError, NotFoundError } from '../errors.ts'
 import type { ObjectStore } from '../object-store/object-store.ts'
 import { formatStreamName } from '../stream-name.ts'
 import type { Entry, Fault } from './entry.ts'
+import { parentName } from './entry.ts'
 import { decodeFrame, encodeFrame } from './frame.ts'
 import type { VersionRecord } from './log-record.ts'
 import { versionKey } from './object-keys.ts'
@@ -63,7 +64,17 @@ export async function loadManifest(
     applyDeltaInPlace(entries, delta)
     faults = delta.faults
   }
+  refuseBrokenTree(versionKey(log.stream, n), entries)
   return { entries, faults }
+}
+
+/** No entry may lie below anything but a directory of the same version: nothing is ever written through a link. */
+function refuseBrokenTree(key: string, entries: ReadonlyMap<string, Entry>): void {
+  for (const { name } of entries.values()) {
+    const parent = parentName(name)
+    if (parent !== undefined && entries.get(parent)?.type !== 'directory')
+      throw new CorruptObjectError(key, `it places "${name}" below something that is no directory`)
+  }
 }
 
 async function loadDelta(

@@ -1,0 +1,92 @@
+/** The app's state on this machine: its directories, their volumes' marks, and pictures of what they hold. */
+import { statSync } from 'node:fs'
+import type { Clock } from '../../shared/clock.ts'
+import type { PackWriter } from '../../shared/repository/pack-writer.ts'
+import type { Capture } from '../capture/archiver.ts'
+import { DOUBTFUL_NS, archive } from '../capture/archiver.ts'
+import type { VolumeIdentity } from '../capture/guard.ts'
+import { hasContent, whyNotCommit } from '../capture/guard.ts'
+import type { HeldVersion } from '../capture/held-version.ts'
+import type { Scan } from '../capture/scanner.ts'
+import { scan } from '../capture/scanner.ts'
+import { planSnapshot } from '../capture/snapshot-plan.ts'
+import type { Layout, VolumeRoot } from '../volume/layout.ts'
+import type { Mark } from '../volume/mark.ts'
+import { readMark, writeMark } from '../volume/mark.ts'
+
+export class AppState {
+  readonly layout: Layout
+  readonly #clock: Clock
+  readonly #identityAtStart: VolumeIdentity
+  #doubtful: ReadonlySet<string> = new Set()
+  #sawContent = false
+  /** The sentence that says why the volume is not committed now; undefined when it is. */
+  whyNot: string | undefined
+
+  constructor(layout: Layout, clock: Clock) {
+    this.layout = layout
+    this.#clock = clock
+    this.#identityAtStart = identityOf(layout)
+  }
+
+  /** Each volume with its mark. Throws `VolumeError`. */
+  marks(): { volume: VolumeRoot; mark: Mark | undefined }[] {
+    return this.layout.volumes.map((volume) => ({ volume, mark: readMark(volume.at) }))
+  }
+
+  /** Writes the mark into each of these volumes, or all; durable when it returns. */
+  writeMarks(mark: Mark, volumes: readonly VolumeRoot[] = this.layout.volumes): void {
+    for (const volume of volumes) writeMark(volume.at, mark)
+  }
+
+  scan(): Promise<Scan> {
+    return scan(this.layout)
+  }
+
+  async hasContent(): Promise<boolean> {
+    const found = await this.scan()
+    return hasContent(found.entries.values()) || found.unreadable.length > 0
+  }
+
+  /** Files whose times do not prove that they are as the held version has them, because it saw them so soon after. */
+  doubtSince(held: HeldVersion, scannedAt: Date): void {
+    const sinceNs = BigInt(scannedAt.getTime()) * 1_000_000n - DOUBTFUL_NS
+    const files = [...held.entries.values()].filter(
+      (entry) => entry.type === 'file' && entry.ctimeNs > sinceNs,
+    )
+    this.#doubtful = new Set(files.map((entry) => entry.name))
+  }
+
+  get doubtful(): number {
+    return this.#doubtful.size
+  }
+
+  /**
+   * A picture of the volume against the held version; what that lacks is stored. Undefined when the volume is empty,
+   * missing, unreadable or swapped: `whyNot` then says so.
+   */
+  async take(held: HeldVersion, packs: PackWriter): Promise<Capture | undefined> {
+    const scannedAt = this.#clock.now()
+    const found = await this.scan()
+    this.#sawContent ||= hasContent(held.entries.values())
+    this.whyNot = whyNotCommit(this.layout, held.entries, found, this.#sawContent, {
+      atStart: this.#identityAtStart,
+      now: identityOf(this.layout),
+    })
+    if (this.whyNot !== undefined) return undefined
+    const plan = planSnapshot(held.entries, found, this.#doubtful)
+    const capture = await archive(this.layout, held, plan, packs, this.#clock)
+    this.#doubtful = capture.doubtful
+    this.#sawContent ||= hasContent(found.entries.values())
+    return { ...capture, scannedAt }
+  }
+}
+
+function identityOf(layout: Layout): VolumeIdentity {
+  const identity = new Map<string, string>()
+  for (const { at } of layout.volumes) {
+    const stat = statSync(at, { throwIfNoEntry: false, bigint: true })
+    identity.set(at, stat === undefined ? 'missing' : `${stat.dev}:${stat.ino}`)
+  }
+  return identity
+}

@@ -1,0 +1,144 @@
+/** What follows an `open`: the part of a start that changes the volume, each step durable before the next. */
+import { HoldfastError } from '../../shared/errors.ts'
+import { DeltaChain } from '../../shared/repository/delta-chain.ts'
+import { EMPTY_MANIFEST } from '../../shared/repository/manifest.ts'
+import { HeldVersion } from '../capture/held-version.ts'
+import { Committer } from './committer.ts'
+import type { Context } from './context.ts'
+import { isSuperseded } from './log-writer.ts'
+import type { Rehydration } from './rehydrate.ts'
+import { asWritten, runRehydration } from './rehydrate.ts'
+import type { Preparation } from './preparation.ts'
+import { mainCommitter, markOf } from './preparation.ts'
+import { loadVersionState } from './version-state.ts'
+
+/** The line that the app will write to, and the request that it answers. */
+interface Line {
+  readonly lineage: string
+  readonly request: string | null
+}
+
+/** What the volume holds cannot all be read, so a restore would lose some of it. */
+export class PartialSafetyError extends HoldfastError {}
+
+/** Undefined: superseded on the way, the start is to be planned again. */
+export async function fulfil(
+  context: Context,
+  prepared: Preparation,
+  open: number,
+): Promise<Committer | undefined> {
+  const { decision, rehydration, target, volumes } = prepared
+  if (!(await saveBefore(context, prepared, open))) return undefined
+  await context.step('safety saved')
+  const line = await recordRestore(context, prepared, open)
+  if (line === undefined) return undefined
+  await context.step('restore recorded')
+  const settled = decision.kind === 'resume' && decision.line.settled
+  const written = rehydration !== undefined && !rehydration.untouched
+  if (written) await rehydrate(context, rehydration, open, line, prepared)
+  if (!settled && !(await recordDone(context, open, line))) return undefined
+  await context.step('done recorded')
+  const hasSomething =
+    written || volumes.marked || target.version !== 0 || (await context.state.hasContent())
+  if (hasSomething)
+    context.state.writeMarks(markOf(context, open, line, { dirty: false, settled: true }))
+  const held = written
+    ? new HeldVersion({ ...target.manifest, entries: await asWritten(context, target) })
+    : undefined
+  return mainCommitter(context, open, line.lineage, target, held)
+}
+
+/** What the volume holds and no version has is committed first. False: superseded meanwhile. */
+async function saveBefore(context: Context, prepared: Preparation, open: number): Promise<boolean> {
+  const { decision, volumes, rehydration } = prepared
+  if (rehydration === undefined || volumes.dirty) return true // a dirty volume is never saved
+  const onMain = volumes.behind.length === 0
+  if (!onMain && !rehydration.losesContent) return true
+  const { writer, store, state, facts, patience, status } = context
+  const { line } = decision
+  const head = onMain ? (line.head?.version ?? 0) : 0
+  const base = await loadVersionState(
+    { store, log: writer.log, patience },
+    head,
+    state.layout.roots,
+  )
+  const lineage = onMain ? line.lineage : `${line.lineage}/${writer.identity.writer}`
+  const committer = onMain
+    ? mainCommitter(context, open, lineage, base)
+    : new Committer(store, writer, facts, patience, {
+        standing: { open, main: false, lineage, parent: line.head?.version ?? 0 },
+        held: new HeldVersion(EMPTY_MANIFEST),
+        chain: new DeltaChain(),
+      })
+  if (await state.hasContent()) {
+    status.set({ phase: 'restoring', reason: 'saving what the volume holds before it is restored' })
+    await committer.commit((held, packs) => state.take(held, packs), { reason: 'safety' })
+    refusePartial(committer.held)
+  }
+  return !isSuperseded(writer.view.state, writer.identity.writer, open)
+}
+
+function refusePartial(held: HeldVersion): void {
+  const fault = held.faults.find(({ kind }) => kind === 'unreadable' || kind === 'unstable')
+  if (fault !== undefined)
+    throw new PartialSafetyError(
+      `what the volume holds could not all be saved (${fault.name}: ${fault.kind}, ${fault.why}), so nothing of it is overwritten; make it readable`,
+    )
+}
+
+/** Writes down, once and for all, which version the request was resolved to. Undefined: superseded. */
+async function recordRestore(
+  context: Context,
+  { decision }: Preparation,
+  open: number,
+): Promise<Line | undefined> {
+  const { writer, request } = context
+  if (decision.kind === 'resume')
+    return { lineage: decision.line.lineage, request: request?.text ?? null }
+  const recorded = await writer.append(({ n, state }) =>
+    isSuperseded(state, writer.identity.writer, open)
+      ? undefined
+      : {
+          kind: 'restore',
+          open,
+          branch: false,
+          lineage: `L${n + 1}`,
+          parent: decision.version,
+          request: decision.request,
+          resolved: decision.version,
+          left: { lineage: decision.line.lineage, head: state.head, settled: state.settled },
+          previousSwitch: state.lastSwitch,
+          graceSeconds: writer.identity.graceSeconds,
+        },
+  )
+  return recorded === undefined
+    ? undefined
+    : { lineage: `L${recorded.n}`, request: decision.request }
+}
+
+async function rehydrate(
+  context: Context,
+  rehydration: Rehydration,
+  open: number,
+  line: Line,
+  { decision, volumes }: Preparation,
+): Promise<void> {
+  const { state, step } = context
+  const places = decision.kind === 'restore' ? state.layout.volumes : volumes.behind
+  state.writeMarks(markOf(context, open, line, { dirty: true, settled: false }), places)
+  await step('marked dirty')
+  await runRehydration(context, rehydration)
+  await step('restored')
+  const settled = decision.kind === 'resume' && decision.line.settled
+  state.writeMarks(markOf(context, open, line, { dirty: false, settled }), places)
+  await step('marked clean')
+}
+
+async function recordDone({ writer }: Context, open: number, { lineage }: Line): Promise<boolean> {
+  const done = await writer.append(({ state }) =>
+    isSuperseded(state, writer.identity.writer, open)
+      ? undefined
+      : { kind: 'done', open, branch: false, lineage, parent: state.head?.version ?? 0 },
+  )
+  return done !== undefined
+}

@@ -1,0 +1,79 @@
+/** A start before it writes anything: its checks, and what it will do. */
+import { formatStreamName } from '../../shared/stream-name.ts'
+import { HeldVersion } from '../capture/held-version.ts'
+import type { Mark } from '../volume/mark.ts'
+import { Committer } from './committer.ts'
+import type { Context } from './context.ts'
+import type { Decision } from './decide.ts'
+import type { Rehydration } from './rehydrate.ts'
+import { planRehydration } from './rehydrate.ts'
+import type { VersionState } from './version-state.ts'
+import { chainOf, loadVersionState } from './version-state.ts'
+import type { VolumeCheck } from './volume-check.ts'
+import { checkVolumes } from './volume-check.ts'
+
+export type ActiveDecision = Exclude<Decision, { kind: 'hold' }>
+
+/** A start whose checks are done: what it will do, and why it may. */
+export interface Preparation {
+  readonly decision: ActiveDecision
+  readonly volumes: VolumeCheck
+  /** The state that the app will find: the version asked for, or the head of the line. */
+  readonly target: VersionState
+  /** Undefined: the volume is the head, or newer, and stays. */
+  readonly rehydration: Rehydration | undefined
+}
+
+/** Everything that can be checked is checked here, and nothing is written. Throws a `HoldfastError` that says what forbids the start. */
+export async function prepare(context: Context, decision: ActiveDecision): Promise<Preparation> {
+  const { state } = context
+  const { line } = decision
+  const volumes = await checkVolumes(context, line)
+  const version = decision.kind === 'restore' ? decision.version : (line.head?.version ?? 0)
+  const target = await loadVersionState(
+    { ...context, log: context.writer.log },
+    version,
+    state.layout.roots,
+  )
+  const places = decision.kind === 'restore' ? state.layout.volumes : volumes.behind
+  const needed =
+    decision.kind === 'restore' || (places.length > 0 && (line.head !== null || volumes.dirty))
+  const rehydration = needed
+    ? await planRehydration(context, target, places, !volumes.dirty)
+    : undefined
+  return { decision, volumes, target, rehydration }
+}
+
+/** `latest` of a stream without versions is what the volume holds: nothing is emptied for it, as it is for `fresh`. */
+function keepsContent({ request }: Context, version: number): boolean {
+  return version === 0 && request?.pin.kind === 'latest'
+}
+
+export function markOf(
+  { writer }: Context,
+  open: number,
+  line: { lineage: string; request: string | null },
+  state: { dirty: boolean; settled: boolean },
+): Mark {
+  const { identity, log } = writer
+  const { uid, boot } = identity.pod
+  const stream = formatStreamName(log.stream)
+  return { format: 1, stream, writer: identity.writer, open, ...line, ...state, pod: { uid, boot } }
+}
+
+/** A committer on the main line, whose next version extends this state. */
+export function mainCommitter(
+  context: Context,
+  open: number,
+  lineage: string,
+  target: VersionState,
+  held: HeldVersion = new HeldVersion(target.manifest),
+): Committer {
+  const { store, writer, facts, patience, state } = context
+  if (target.record !== undefined) state.doubtSince(held, new Date(target.record.scannedAt))
+  return new Committer(store, writer, facts, patience, {
+    standing: { open, main: true, lineage, parent: target.version },
+    held,
+    chain: chainOf(target, state.layout.roots),
+  })
+}

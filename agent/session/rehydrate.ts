@@ -1,0 +1,141 @@
+/** Brings volumes to a version: planned and checked before anything is written, then done between a dirty and a clean mark. */
+import { HoldfastError } from '../../shared/errors.ts'
+import type { Entry } from '../../shared/repository/entry.ts'
+import { rootOf } from '../../shared/repository/entry.ts'
+import { hasContent } from '../capture/guard.ts'
+import type { Scan } from '../capture/scanner.ts'
+import { ChunkSource } from '../restore/chunk-source.ts'
+import { inspect } from '../restore/present.ts'
+import type { Present, RestorePlan } from '../restore/restore-plan.ts'
+import { chunksToFetch, planRestore } from '../restore/restore-plan.ts'
+import type { RestoreResult } from '../restore/restorer.ts'
+import { runRestore } from '../restore/restorer.ts'
+import { requireSpace } from '../restore/space.ts'
+import { displayPath, isWithin, locationOf } from '../volume/layout.ts'
+import type { Layout, VolumeRoot } from '../volume/layout.ts'
+import type { Context } from './context.ts'
+import type { VersionState } from './version-state.ts'
+
+export interface Rehydration {
+  readonly target: VersionState
+  readonly plan: RestorePlan
+  /** Something that is there now would be overwritten or removed. */
+  readonly losesContent: boolean
+  /** There is nothing at all, neither here nor in the version: a fresh volume that has to stay empty. */
+  readonly untouched: boolean
+}
+
+/** Files of the version are damaged or gone in the repository: the app is not let go on what is left. */
+export class LostBytesError extends HoldfastError {}
+
+/**
+ * @param volumes those that are brought to the version; the others stay as they are.
+ * @param trustTimes false after a half-done restore: everything is compared by content.
+ * Throws `NoSpaceError` before anything is changed.
+ */
+export async function planRehydration(
+  context: Context,
+  target: VersionState,
+  volumes: readonly VolumeRoot[],
+  trustTimes: boolean,
+): Promise<Rehydration> {
+  const { layout } = context.state
+  const touches = createTouches(layout, target, volumes)
+  const entries = new Map([...target.manifest.entries].filter(([name]) => touches(name)))
+  const scan = await context.state.scan()
+  const here = { ...scan, entries: new Map([...scan.entries].filter(([name]) => touches(name))) }
+  refuseUnreadable(layout, here)
+  const present = await inspect(layout, entries, here, trustTimes, context.patience.clock)
+  const plan = planRestore(entries, target.manifest.faults, present)
+  requireSpace(layout, entries, plan)
+  const isEmpty = !hasContent(here.entries.values()) && !hasContent(entries.values())
+  return { target, plan, losesContent: losesContent(plan, present), untouched: isEmpty }
+}
+
+/** Only declared, not excluded paths of the volumes in question, as far as the version knows them. */
+function createTouches(
+  layout: Layout,
+  target: VersionState,
+  volumes: readonly VolumeRoot[],
+): (name: string) => boolean {
+  const all = volumes.length === layout.volumes.length
+  return (name) => {
+    const root = layout.roots[rootOf(name)]
+    if (root === undefined || !target.roots.has(rootOf(name))) return false
+    if (name.includes('/') && root.excludes(name.slice(name.indexOf('/') + 1))) return false
+    return all || isOn(layout, locationOf(layout, name), volumes)
+  }
+}
+
+function isOn(layout: Layout, location: string, volumes: readonly VolumeRoot[]): boolean {
+  const holding = layout.volumes.filter(({ at }) => isWithin(location, at))
+  const nearest = holding.toSorted((a, b) => b.at.length - a.at.length)[0]
+  return nearest !== undefined && volumes.includes(nearest)
+}
+
+function refuseUnreadable(layout: Layout, scan: Scan): void {
+  const [first] = scan.unreadable
+  if (first === undefined) return
+  throw new HoldfastError(
+    `${displayPath(layout.roots, first.name)} cannot be read (${first.why})${scan.unreadable.length > 1 ? `, and ${scan.unreadable.length - 1} more` : ''}: what cannot be saved is not overwritten; give the sidecar's user the right to read it`,
+  )
+}
+
+function losesContent(plan: RestorePlan, present: Present): boolean {
+  const overwritten = [...plan.files.map(({ entry }) => entry), ...plan.hardLinks, ...plan.symlinks]
+  return (
+    plan.extras.length > 0 ||
+    plan.obstacles.length > 0 ||
+    overwritten.some(({ name }) => present.scanned.has(name))
+  )
+}
+
+/** Runs the plan. Throws `LostBytesError` when files of the version could not be brought back. */
+export async function runRehydration(
+  context: Context,
+  { target, plan }: Rehydration,
+): Promise<RestoreResult> {
+  const { state, status, store, writer, patience } = context
+  const source = new ChunkSource(store, writer.log.stream, chunksToFetch(plan.files), patience)
+  const label = target.version === 0 ? 'the empty state' : `v${target.version}`
+  status.set({ phase: 'restoring', reason: `restoring ${label}` })
+  let shown = -1
+  const result = await runRestore(
+    state.layout,
+    plan,
+    source,
+    ({ bytesDone, bytes, filesDone, files }) => {
+      const percent = Math.floor(
+        bytes === 0 ? (filesDone / files) * 100 : (bytesDone / bytes) * 100,
+      )
+      if (percent === shown) return
+      shown = percent
+      status.set({ reason: `restoring ${label}: ${percent}% (${filesDone} of ${files} files)` })
+    },
+  )
+  const [first] = result.lost
+  if (first !== undefined)
+    throw new LostBytesError(
+      `${result.lost.length} file(s) of ${label} cannot be brought back, the first is ${displayPath(state.layout.roots, first.name)}: ${first.why}`,
+    )
+  return result
+}
+
+/** The version's entries with what lstat says of them now: it was just written, so the next scan need not read it again. */
+export async function asWritten(
+  context: Context,
+  target: VersionState,
+): Promise<Map<string, Entry>> {
+  const { entries } = await context.state.scan()
+  const written = new Map<string, Entry>()
+  for (const [name, entry] of target.manifest.entries) {
+    const there = entries.get(name)
+    const same =
+      there?.type === entry.type &&
+      there.mtimeNs / 1000n === entry.mtimeNs / 1000n &&
+      (entry.type !== 'file' || entry.sizeBytes === there.sizeBytes)
+    const { ctimeNs, inode, mtimeNs } = there ?? entry
+    written.set(name, same ? { ...entry, ctimeNs, inode, mtimeNs } : entry)
+  }
+  return written
+}

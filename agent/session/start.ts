@@ -1,0 +1,87 @@
+/**
+ * The start of a pod's agent, before its app runs (DESIGN 5.2):
+ *
+ *   look → predecessor → decide → checks → open → safety version → restore record → dirty mark → bytes → clean mark
+ *        → done → (the app)
+ *
+ * Everything before `open` changes nothing. Whoever finds itself superseded on the way begins again.
+ */
+import { HoldfastError } from '../../shared/errors.ts'
+import { UnreachableError } from '../../shared/object-store/object-store.ts'
+import { Committer } from './committer.ts'
+import type { Context } from './context.ts'
+import { decide } from './decide.ts'
+import { fulfil } from './fulfil.ts'
+import { awaitPredecessor } from './hand-over.ts'
+import type { LogView } from './log-writer.ts'
+import { openDraft, probeFence } from './open.ts'
+import type { ActiveDecision } from './preparation.ts'
+import { prepare } from './preparation.ts'
+
+/** A start that holds looks again after this. */
+const HOLD_MS = 10_000
+
+/** Resolves when the app may be let go; undefined when the pod was told to stop before. */
+export async function start(context: Context): Promise<Committer | undefined> {
+  const { status, stopping, patience } = context
+  const own: OwnOpen = { n: undefined }
+  while (!stopping.aborted) {
+    const outcome = await attempt(context, own)
+    if (outcome instanceof Committer) return outcome
+    if (outcome === 'again') continue
+    status.set({ phase: 'holding', reason: outcome.hold })
+    await patience.clock.sleep(HOLD_MS, stopping)
+  }
+  return undefined
+}
+
+type Outcome = Committer | 'again' | { readonly hold: string }
+
+/** The `open` of this very start; a start that holds and looks again does not open twice. */
+interface OwnOpen {
+  n: number | undefined
+}
+
+async function attempt(context: Context, own: OwnOpen): Promise<Outcome> {
+  try {
+    return await tryStart(context, own)
+  } catch (error) {
+    if (error instanceof UnreachableError)
+      return { hold: `the store does not answer: ${error.message}` }
+    if (error instanceof HoldfastError) return { hold: error.message }
+    throw error
+  }
+}
+
+async function tryStart(context: Context, own: OwnOpen): Promise<Outcome> {
+  const view = await awaitPredecessor(context, await context.writer.look())
+  if (view === undefined) return 'again'
+  const decision = await decide(context, view)
+  if (decision.kind === 'hold') return { hold: decision.reason }
+  const prepared = await prepare(context, decision)
+  await context.step('decided')
+  if (context.stopping.aborted) return 'again' // a pod told to stop opens nothing
+  if (!isOpen(context, decision, view, own)) {
+    const opened = await context.writer.tryAppend(openDraft(context, decision, view))
+    if (opened.outcome !== 'created') return 'again'
+    own.n = opened.n
+    await context.step('opened')
+    await probeFence(context, opened.n, opened.body)
+  }
+  return (await fulfil(context, prepared, own.n ?? 0)) ?? 'again'
+}
+
+/** The line is this writer's already. */
+function isOpen(
+  { writer }: Context,
+  { line }: ActiveDecision,
+  view: LogView,
+  own: OwnOpen,
+): boolean {
+  const { owner } = view.state
+  return (
+    own.n !== undefined &&
+    owner?.writer === writer.identity.writer &&
+    owner.lineage === line.lineage
+  )
+}

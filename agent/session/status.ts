@@ -1,0 +1,71 @@
+/** What the agent is doing, for people: the startup probe prints it, `/healthz` and the metrics show it, the log has each change. */
+export type Phase =
+  'starting' | 'waiting' | 'holding' | 'restoring' | 'running' | 'draining' | 'ended'
+
+export interface StatusFacts {
+  readonly phase: Phase
+  /** One sentence: why it waits or holds, or how far it is. */
+  readonly reason: string
+  /** The app has been let go. */
+  readonly ready: boolean
+  /** `main`, or `superseded`: another writer took the main line over, and this one ships on a branch. */
+  readonly line: 'main' | 'superseded'
+  /** The bucket overwrites what a conditional PUT should have refused: the log is no lock there. */
+  readonly unfenced: boolean
+  /** The newest version of this writer; 0 for none yet. */
+  readonly lastVersion: number
+  readonly lastComplete: boolean
+  /** Wall clock of the last acknowledgement, in milliseconds; 0 for none. */
+  readonly lastCommittedAtMs: number
+  /** Monotonic time since which something is known to be unshipped; undefined when all is shipped. */
+  readonly unshippedSinceMs: number | undefined
+  /** Why nothing is committed, or why the store refuses; empty when all is well. */
+  readonly problem: string
+}
+
+export class Status {
+  #facts: StatusFacts = {
+    phase: 'starting',
+    reason: 'starting',
+    ready: false,
+    line: 'main',
+    unfenced: false,
+    lastVersion: 0,
+    lastComplete: true,
+    lastCommittedAtMs: 0,
+    unshippedSinceMs: undefined,
+    problem: '',
+  }
+  readonly #listeners = new Set<(now: StatusFacts, before: StatusFacts) => void>()
+
+  get facts(): StatusFacts {
+    return this.#facts
+  }
+
+  set(change: Partial<StatusFacts>): void {
+    const before = this.#facts
+    this.#facts = { ...before, ...change }
+    for (const listener of this.#listeners) listener(this.#facts, before)
+  }
+
+  onChange(listener: (now: StatusFacts, before: StatusFacts) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /** Resolves once `condition` holds. */
+  async until(condition: (facts: StatusFacts) => boolean, signal?: AbortSignal): Promise<void> {
+    if (condition(this.#facts) || signal?.aborted === true) return
+    await new Promise<void>((resolve) => {
+      const end = () => {
+        off()
+        signal?.removeEventListener('abort', end)
+        resolve()
+      }
+      const off = this.onChange((facts) => {
+        if (condition(facts)) end()
+      })
+      signal?.addEventListener('abort', end, { once: true })
+    })
+  }
+}
