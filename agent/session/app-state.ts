@@ -61,6 +61,12 @@ export class AppState {
     return this.#doubtful.size
   }
 
+  /** A glance: would a picture taken now have anything to read or to drop? Spares the app its hooks when not. */
+  async mayDiffer(held: HeldVersion): Promise<boolean> {
+    const { read, changed, gone, stale } = planSnapshot(held.entries, await this.scan(), new Set())
+    return read.length + changed.length + gone.length + stale.length > 0
+  }
+
   /**
    * A picture of the volume against the held version; what that lacks is stored. Undefined when the volume is empty,
    * missing, unreadable or swapped: `whyNot` then says so.

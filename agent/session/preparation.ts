@@ -36,8 +36,8 @@ export async function prepare(context: Context, decision: ActiveDecision): Promi
     state.layout.roots,
   )
   const places = decision.kind === 'restore' ? state.layout.volumes : volumes.behind
-  const needed =
-    decision.kind === 'restore' || (places.length > 0 && (line.head !== null || volumes.dirty))
+  const isBehind = places.length > 0 && (line.head !== null || volumes.dirty)
+  const needed = (decision.kind === 'restore' || isBehind) && !keepsContent(context, version)
   const rehydration = needed
     ? await planRehydration(context, target, places, !volumes.dirty)
     : undefined

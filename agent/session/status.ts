@@ -69,3 +69,8 @@ export class Status {
     })
   }
 }
+
+/** Seconds since which something is unshipped; 0 when all is durable. */
+export function lagOf(unshippedSinceMs: number | undefined, nowMs: number): number {
+  return unshippedSinceMs === undefined ? 0 : (nowMs - unshippedSinceMs) / 1000
+}

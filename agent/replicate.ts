@@ -1,0 +1,192 @@
+/** The verb of the sidecar's main process: bring the volume to where the request says, let the app go, ship changes. */
+import pino from 'pino'
+import { systemClock } from '../shared/clock.ts'
+import { HoldfastError } from '../shared/errors.ts'
+import { openStore } from '../shared/object-store/open-store.ts'
+import type { Patience } from '../shared/patience.ts'
+import { parsePin, tagProblem } from '../shared/pin.ts'
+import { VersionLog } from '../shared/repository/version-log.ts'
+import { KEY } from '../shared/sidecar-contract.ts'
+import { formatStreamName } from '../shared/stream-name.ts'
+import type { AgentConfig } from './config.ts'
+import { watchLayout } from './capture/watcher.ts'
+import { readAnnotations, watchPodInfo } from './pod-info.ts'
+import { controlSocket, serveControl } from './serve/control.ts'
+import { serveHealth } from './serve/health.ts'
+import { AppState } from './session/app-state.ts'
+import type { Context, StepName } from './session/context.ts'
+import { requestText } from './session/context.ts'
+import { takeBetweenHooks } from './session/hooks.ts'
+import { newWriter } from './session/identity.ts'
+import { LogWriter } from './session/log-writer.ts'
+import type { Replicator } from './session/replicator.ts'
+import { runSession } from './session/session.ts'
+import { start } from './session/start.ts'
+import { Status } from './session/status.ts'
+import { layoutOfAssignment } from './volume/layout.ts'
+
+type Log = pino.Logger
+
+/** Runs until SIGTERM; resolves when everything is shipped and the stream closed. */
+export async function replicate(config: AgentConfig): Promise<void> {
+  const log = pino({
+    base: { stream: streamText(config) },
+    timestamp: pino.stdTimeFunctions.isoTime,
+  })
+  const status = new Status()
+  logChanges(log, status)
+  let replicator: Replicator | undefined
+  let draining = false
+  const drain = () => {
+    draining = true
+    replicator?.drain()
+  }
+  const stopping = new AbortController()
+  process.on('SIGTERM', () => {
+    stopping.abort()
+    replicator?.stop()
+  })
+  await serveControl(controlSocket(config.pod.uid), { status, drain })
+  serveHealth(config.healthPort, streamText(config), status, systemClock)
+  if (await isCopy(config, status, stopping.signal)) return
+  const context = await compose(config, status, stopping.signal)
+  const { assignment } = config
+  let closePodInfo: (() => Promise<void>) | undefined
+  await runSession(context, {
+    withinMs: assignment.withinMs,
+    watch: () => watchLayout(context.state.layout, (why) => log.warn(why)),
+    take: takeBetweenHooks(context.state, assignment, (why) => log.warn(why)),
+    onReplicating: (running) => {
+      replicator = running
+      if (draining) running.drain()
+      closePodInfo = answerBackups(config, running, log)
+    },
+  })
+  await closePodInfo?.()
+}
+
+/** The verb for an init container: everything up to the moment at which the app may start, and no further. */
+export async function restore(config: AgentConfig): Promise<void> {
+  const log = pino({
+    base: { stream: streamText(config) },
+    timestamp: pino.stdTimeFunctions.isoTime,
+  })
+  const status = new Status()
+  logChanges(log, status)
+  const stopping = new AbortController()
+  process.on('SIGTERM', () => {
+    stopping.abort()
+  })
+  const committer = await start(await compose(config, status, stopping.signal))
+  if (committer === undefined)
+    throw new HoldfastError('told to stop before the volume was restored')
+}
+
+function streamText({ assignment }: AgentConfig): string {
+  return formatStreamName({ ...assignment, slot: assignment.slot ?? FIRST_SLOT })
+}
+
+/** The slot of a ReplicaSet's only pod. */
+const FIRST_SLOT = '0'
+
+async function compose(
+  config: AgentConfig,
+  status: Status,
+  stopping: AbortSignal,
+): Promise<Context> {
+  const { assignment, pod } = config
+  const store = await openStore(assignment.store)
+  const patience: Patience = {
+    clock: systemClock,
+    onRetry: (error) => {
+      status.set({ problem: error.message })
+    },
+  }
+  const stream = {
+    namespace: assignment.namespace,
+    app: assignment.app,
+    slot: assignment.slot ?? FIRST_SLOT,
+  }
+  const versionLog = new VersionLog(store, stream, patience)
+  const { pin, restoreRequest, images, templateHash, paths } = assignment
+  return {
+    store,
+    writer: new LogWriter(versionLog, newWriter(pod, assignment.graceSeconds), patience),
+    state: new AppState(layoutOfAssignment(assignment, config.rootDir), systemClock),
+    facts: { roots: paths.map(({ path, as }) => ({ path, as })), images, templateHash },
+    patience,
+    status,
+    step: crashStep(config.crashAfter),
+    request:
+      pin === null ? undefined : { text: requestText(pin, restoreRequest), pin: parsePin(pin) },
+    whenEmpty: assignment.whenEmpty,
+    exclusive: assignment.exclusive,
+    stopping,
+  }
+}
+
+/** A seam for the crash tests: the process ends itself, as hard as it can, where they say. */
+function crashStep(crashAfter: string | undefined): (name: StepName) => void {
+  return (name) => {
+    if (name === crashAfter) process.kill(process.pid, 'SIGKILL')
+  }
+}
+
+/** A copy of a protected pod (`kubectl debug --copy-to`) has our container and lacks our annotation: it must not take the stream. */
+async function isCopy(
+  { assignment, podInfoDir }: AgentConfig,
+  status: Status,
+  stopping: AbortSignal,
+): Promise<boolean> {
+  if (readAnnotations(podInfoDir)?.get(KEY.injected) === assignment.injected) return false
+  status.set({
+    phase: 'running',
+    ready: true,
+    reason: `idle: this pod lacks the annotation ${KEY.injected}=${assignment.injected}, so it is a copy of the one that Holdfast protects`,
+  })
+  await systemClock.sleep(Infinity, stopping)
+  return true
+}
+
+/** A new value of `holdfast.dev/backup` asks for a version with that tag. */
+function answerBackups(
+  { podInfoDir }: AgentConfig,
+  replicator: Replicator,
+  log: Log,
+): () => Promise<void> {
+  let answered: string | undefined
+  const look = () => {
+    const tag = readAnnotations(podInfoDir)?.get(KEY.backup)
+    if (tag === undefined || tag === answered) return
+    answered = tag
+    const problem = tagProblem(tag)
+    if (problem !== undefined)
+      return log.error({ tag }, `${KEY.backup}=${tag} is refused: ${problem}`)
+    replicator.backup(tag).then(
+      (n) => log.info({ tag, version: n }, `backup ${tag} is v${n}`),
+      (error: unknown) => log.error({ tag, error: String(error) }, `backup ${tag} failed`),
+    )
+  }
+  look()
+  return watchPodInfo(podInfoDir, look)
+}
+
+function logChanges(log: Log, status: Status): void {
+  status.onChange((now, before) => {
+    if (now.problem !== before.problem)
+      if (now.problem === '') log.info('all is well again')
+      else log.warn(now.problem)
+    if (now.line !== before.line && now.line === 'superseded')
+      log.warn(
+        'superseded: another writer took the main line over; what changes here is shipped beside it',
+      )
+    if (now.unfenced && !before.unfenced)
+      log.error('unfenced: this bucket overwrites what a conditional PUT should have refused')
+    if (now.phase !== before.phase) log.info({ phase: now.phase }, now.reason)
+    if (now.lastVersion !== before.lastVersion)
+      log.info(
+        { version: now.lastVersion, complete: now.lastComplete },
+        `v${now.lastVersion} is durable`,
+      )
+  })
+}

@@ -1,0 +1,82 @@
+/**
+ * How the kubelet's exec probes and hooks reach the agent in their container: HTTP over a Unix socket, no port to
+ * clash with a neighbour's. `/dev/shm` is writable in every container, read-only root file systems included.
+ */
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import { createServer, request } from 'node:http'
+import { rmSync } from 'node:fs'
+import type { Status, StatusFacts } from '../session/status.ts'
+
+export function controlSocket(podUid: string): string {
+  return `/dev/shm/holdfast-${podUid.slice(0, 60)}.sock`
+}
+
+/** `wait` answers at the latest after this, before the probe's own 60 s, so that its words are seen. */
+const WAIT_MS = 50_000
+/** A start that needs people says so sooner. */
+const HOLD_WAIT_MS = 2_000
+
+export interface ControlActions {
+  readonly status: Status
+  readonly drain: () => void
+}
+
+export async function serveControl(path: string, actions: ControlActions): Promise<Server> {
+  rmSync(path, { force: true })
+  const server = createServer((req, res) => {
+    void answer(req, res, actions)
+  })
+  const mask = process.umask(0o177)
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(path, resolve)
+  })
+  process.umask(mask)
+  server.unref()
+  return server
+}
+
+async function answer(
+  req: IncomingMessage,
+  res: ServerResponse,
+  { status, drain }: ControlActions,
+): Promise<void> {
+  if (req.method === 'POST' && req.url === '/drain') {
+    drain()
+    return void res.writeHead(204).end()
+  }
+  if (req.method !== 'GET' || req.url !== '/wait') return void res.writeHead(404).end()
+  await waitForReady(status)
+  const { ready, reason } = status.facts
+  res.writeHead(ready ? 200 : 503, { 'content-type': 'text/plain' }).end(`${reason}\n`)
+}
+
+async function waitForReady(status: Status): Promise<void> {
+  await status.until(hasNews, AbortSignal.timeout(WAIT_MS))
+  if (status.facts.phase === 'holding')
+    await status.until((facts) => facts.ready, AbortSignal.timeout(HOLD_WAIT_MS))
+}
+
+function hasNews({ ready, phase }: StatusFacts): boolean {
+  return ready || phase === 'holding' || phase === 'ended'
+}
+
+/** Asks the agent of this container. Rejects when there is none. */
+export function askControl(
+  path: string,
+  method: 'GET' | 'POST',
+  url: '/wait' | '/drain',
+): Promise<{ status: number; text: string }> {
+  return new Promise((resolve, reject) => {
+    const req = request({ socketPath: path, method, path: url }, (res) => {
+      let text = ''
+      res.setEncoding('utf8')
+      res.on('data', (part: string) => (text += part))
+      res.on('end', () => {
+        resolve({ status: res.statusCode ?? 0, text: text.trim() })
+      })
+    })
+    req.once('error', reject)
+    req.end()
+  })
+}

@@ -1,0 +1,43 @@
+/**
+ * Once a pod's app was let go, no agent of that pod changes a byte. The proof is the volume's mark with this pod's uid
+ * and this boot; where the app wiped that, a `done` or a version of this pod and boot in the log. An `open` alone
+ * proves nothing: the agent may have crashed before it rehydrated.
+ */
+import type { Context } from './context.ts'
+import type { LogView } from './log-writer.ts'
+
+/** Without asking S3. */
+export function markProves({ state, writer }: Context): boolean {
+  const { uid, boot } = writer.identity.pod
+  const marks = state.marks().map(({ mark }) => mark)
+  return (
+    marks.length > 0 &&
+    marks.every(
+      (mark) =>
+        mark?.dirty === false && mark.settled && mark.pod.uid === uid && mark.pod.boot === boot,
+    )
+  )
+}
+
+export async function logProves({ writer }: Context, view: LogView): Promise<boolean> {
+  const { owner, head, settled } = view.state
+  const { uid, boot } = writer.identity.pod
+  if (owner === null || head === null || !settled) return false
+  if (owner.pod.uid !== uid || owner.pod.boot !== boot) return false
+  const record = (await writer.log.record(head.n))?.record
+  return record?.pod.uid === uid && record.pod.boot === boot
+}
+
+/** Clean marks that prove the request fulfilled: the app may start on this volume while S3 is down. */
+export function mayStartOffline({ state, request }: Context): boolean {
+  const marks = state.marks().map(({ mark }) => mark)
+  return (
+    marks.length > 0 &&
+    marks.every(
+      (mark) =>
+        mark?.dirty === false &&
+        mark.settled &&
+        (request === undefined || mark.request === request.text),
+    )
+  )
+}

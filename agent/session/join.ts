@@ -1,0 +1,100 @@
+/**
+ * An agent that comes to a running app (a restarted sidecar, a start without S3, a command outside of any pod) never
+ * changes a byte. It takes the main line only if the head came from its volume, else it opens a branch.
+ */
+import { HeldVersion } from '../capture/held-version.ts'
+import { currentLineage } from '../../shared/repository/log-state.ts'
+import { DeltaChain } from '../../shared/repository/delta-chain.ts'
+import { EMPTY_MANIFEST } from '../../shared/repository/manifest.ts'
+import { Committer } from './committer.ts'
+import type { Context } from './context.ts'
+import type { LineageState } from './lineage.ts'
+import { continues, isAhead } from './lineage.ts'
+import type { LogView } from './log-writer.ts'
+import { openDraft, probeFence } from './open.ts'
+import { mainCommitter, markOf } from './preparation.ts'
+import { loadVersionState } from './version-state.ts'
+
+/**
+ * @param claim `volume`: the main line is taken if the marks show that the head came from this volume.
+ *   `directory`: the directory is the user's word for what the state is, as outside of pods.
+ */
+export async function join(context: Context, claim: 'volume' | 'directory'): Promise<Committer> {
+  const { writer, status } = context
+  for (;;) {
+    const view = await writer.look()
+    const line = await lineToJoin(context, view, claim)
+    const draft =
+      line === undefined
+        ? branchDraft(context, view)
+        : openDraft(context, { kind: 'resume', line }, view)
+    const opened = await writer.tryAppend(draft)
+    if (opened.outcome !== 'created') continue
+    await context.step('opened')
+    await probeFence(context, opened.n, opened.body)
+    if (line !== undefined) return joinMain(context, line, opened.n)
+    status.set({ line: 'superseded' })
+    return branchCommitter(context, opened.n, draft.lineage)
+  }
+}
+
+/** Undefined: the head is not this volume's, or not known to be. */
+async function lineToJoin(
+  context: Context,
+  view: LogView,
+  claim: 'volume' | 'directory',
+): Promise<LineageState | undefined> {
+  const { head, settled, owner } = view.state
+  const line = { lineage: currentLineage(view.state), head, settled }
+  if (claim === 'directory' || owner === null) return line
+  const { log, identity } = context.writer
+  const { uid, boot } = identity.pod
+  if (owner.pod.uid === uid && owner.pod.boot === boot) return line // this very pod wrote last: its volumes are these
+  for (const { mark } of context.state.marks()) {
+    if (mark === undefined || !(await isAhead(log, line, mark))) return undefined
+    if (!(await continues(log, mark, owner.writer))) return undefined
+  }
+  return line
+}
+
+async function joinMain(context: Context, line: LineageState, open: number): Promise<Committer> {
+  const { state, store, writer, patience, request } = context
+  const version = line.head?.version ?? 0
+  const target = await loadVersionState(
+    { store, log: writer.log, patience },
+    version,
+    state.layout.roots,
+  )
+  const marked = state.marks().filter(({ mark }) => mark !== undefined)
+  const mine = markOf(
+    context,
+    open,
+    { lineage: line.lineage, request: request?.text ?? null },
+    { dirty: false, settled: true },
+  )
+  state.writeMarks(
+    mine,
+    marked.map(({ volume }) => volume),
+  )
+  return mainCommitter(context, open, line.lineage, target)
+}
+
+function branchDraft(context: Context, view: LogView) {
+  const current = {
+    lineage: currentLineage(view.state),
+    head: view.state.head,
+    settled: view.state.settled,
+  }
+  const draft = openDraft(context, { kind: 'resume', line: current }, view)
+  const lineage = `${current.lineage}/${context.writer.identity.writer}`
+  return { ...draft, branch: true, lineage, parent: 0, continues: null }
+}
+
+function branchCommitter(context: Context, open: number, lineage: string): Committer {
+  const { store, writer, facts, patience } = context
+  return new Committer(store, writer, facts, patience, {
+    standing: { open, main: false, lineage, parent: 0 },
+    held: new HeldVersion(EMPTY_MANIFEST),
+    chain: new DeltaChain(),
+  })
+}

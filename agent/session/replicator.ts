@@ -1,0 +1,229 @@
+/**
+ * The loop of a running agent: hint → settle → capture → commit, within the promised time.
+ *
+ * What it does not see by hints it finds by scans, more often where hints are not reliable; it asks S3 nothing while
+ * nothing changes. Told that the app is stopping it ships at once; told to stop it ships what is left and closes.
+ */
+import { HoldfastError } from '../../shared/errors.ts'
+import { untilReachable } from '../../shared/patience.ts'
+import { createTag, readTag } from '../../shared/repository/tags.ts'
+import type { Hints } from '../capture/watcher.ts'
+import type { Committer, TakeCapture } from './committer.ts'
+import type { Context } from './context.ts'
+import { isSuperseded } from './log-writer.ts'
+
+export interface ReplicatorOptions {
+  readonly withinMs: number
+  readonly hints: Hints
+  /** Takes the picture: plain, or between hooks. */
+  readonly take: TakeCapture
+}
+
+/** Hints that come closer than this belong to one burst. */
+const QUIET_MS = 250
+/** A full scan costs at most one part in so many of a core. */
+const SCAN_SHARE = 1000
+const MIN_RESCAN_MS = 30_000
+/** Files read within 2 s of their change are looked at once more after this. */
+const DOUBT_MS = 2_100
+const RETRY_MS = 5_000
+/** The app is gone when an agent is told to stop; outside of pods something may go on writing. */
+const LAST_PASSES = 3
+
+type Wake = 'hint' | 'stop' | 'drain' | 'backup'
+
+export class Replicator {
+  readonly #context: Context
+  readonly #committer: Committer
+  readonly #options: ReplicatorOptions
+  readonly #backups: {
+    tag: string
+    resolve: (n: number) => void
+    reject: (error: Error) => void
+  }[] = []
+  #wake: ((why: Wake) => void) | undefined
+  #unseen = true
+  #lastHintMs = -Infinity
+  #stopping = false
+  #draining = false
+  #lastScanMs = 0
+
+  constructor(context: Context, committer: Committer, options: ReplicatorOptions) {
+    this.#context = context
+    this.#committer = committer
+    this.#options = options
+    options.hints.onHint(() => {
+      this.#hint()
+    })
+  }
+
+  /** The app was told to stop: what changes from now on is shipped at once. */
+  drain(): void {
+    this.#draining = true
+    this.#context.status.set({ phase: 'draining', reason: 'the app is stopping: shipping at once' })
+    this.#wake?.('drain')
+  }
+
+  stop(): void {
+    this.#stopping = true
+    this.#wake?.('stop')
+  }
+
+  /** Makes a version now, with this tag. The same tag again is the same request. Resolves to its number. */
+  backup(tag: string): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#backups.push({ tag, resolve, reject })
+      this.#wake?.('backup')
+    })
+  }
+
+  /** Runs until `stop`; what could be shipped is shipped, and the stream closed, when it resolves. */
+  async run(): Promise<void> {
+    while (!this.#stopping) {
+      await this.#settle()
+      const failed = !(await this.#pass('change'))
+      await this.#answerBackups()
+      if (this.#stopping) break
+      await this.#sleep(failed ? RETRY_MS : this.#restMs())
+    }
+    for (let pass = 0; pass < LAST_PASSES; pass += 1) {
+      this.#unseen = false
+      if (!(await this.#pass('stop')) || !this.#unseen) break
+    }
+    await this.#answerBackups()
+    await this.#close()
+  }
+
+  #hint(): void {
+    const { patience, status } = this.#context
+    this.#lastHintMs = patience.clock.monotonicMs()
+    if (!this.#unseen) status.set({ unshippedSinceMs: this.#lastHintMs })
+    this.#unseen = true
+    this.#wake?.('hint')
+  }
+
+  /** Waits for the end of a burst, but never so long that half of the promised time is gone. */
+  async #settle(): Promise<void> {
+    const { clock } = this.#context.patience
+    const quietMs = Math.min(QUIET_MS, this.#options.withinMs / 4)
+    const deadlineMs = clock.monotonicMs() + this.#options.withinMs / 2
+    while (!this.#draining && !this.#stopping && this.#backups.length === 0) {
+      const waitMs = Math.min(this.#lastHintMs + quietMs, deadlineMs) - clock.monotonicMs()
+      if (waitMs <= 0) return
+      await this.#sleep(waitMs)
+    }
+  }
+
+  /** Captures and commits, once. False: something was in the way, and it has to be tried again. */
+  async #pass(reason: 'change' | 'stop'): Promise<boolean> {
+    const { status, state, step } = this.#context
+    const { clock } = this.#context.patience
+    this.#unseen = false
+    const beganMs = clock.monotonicMs()
+    try {
+      const result = await this.#committer.commit(this.#options.take, { reason })
+      this.#lastScanMs = clock.monotonicMs() - beganMs
+      if (result !== undefined) {
+        await step('committed')
+        this.#report(result.n, result.record.complete)
+      }
+      if (state.whyNot !== undefined) throw new HoldfastError(state.whyNot)
+      if (this.#unseen) status.set({ unshippedSinceMs: this.#lastHintMs, problem: '' })
+      else status.set({ unshippedSinceMs: undefined, problem: '' })
+      return true
+    } catch (error) {
+      if (!(error instanceof HoldfastError)) throw error
+      status.set({
+        problem: error.message,
+        unshippedSinceMs: status.facts.unshippedSinceMs ?? beganMs,
+      })
+      return false
+    }
+  }
+
+  #report(n: number, complete: boolean): void {
+    const { status, patience } = this.#context
+    status.set({
+      lastVersion: n,
+      lastComplete: complete,
+      lastCommittedAtMs: patience.clock.now().getTime(),
+      line: this.#committer.standing.main ? 'main' : 'superseded',
+    })
+  }
+
+  async #answerBackups(): Promise<void> {
+    for (
+      let request = this.#backups.shift();
+      request !== undefined;
+      request = this.#backups.shift()
+    ) {
+      try {
+        request.resolve(await this.#commitTagged(request.tag))
+      } catch (error) {
+        request.reject(error as Error)
+      }
+    }
+  }
+
+  async #commitTagged(tag: string): Promise<number> {
+    const { store, writer, patience } = this.#context
+    const { stream } = writer.log
+    const known = await untilReachable(() => readTag(store, stream, tag), patience)
+    if (known !== undefined) return known
+    const result = await this.#committer.commit(this.#options.take, {
+      reason: 'backup',
+      tag,
+      always: true,
+    })
+    if (result === undefined)
+      throw new HoldfastError(this.#context.state.whyNot ?? 'nothing could be captured')
+    this.#report(result.n, result.record.complete)
+    await untilReachable(() => createTag(store, stream, tag, result.n), patience)
+    return result.n
+  }
+
+  /** How long nothing needs to be done if no hint comes. */
+  #restMs(): number {
+    if (this.#draining) return Math.min(500, this.#options.withinMs / 2)
+    if (this.#unseen || this.#backups.length > 0) return 0
+    if (this.#context.state.doubtful > 0) return DOUBT_MS
+    if (!this.#options.hints.reliable)
+      return Math.max(this.#options.withinMs / 2, this.#lastScanMs * 10)
+    return Math.max(MIN_RESCAN_MS, this.#lastScanMs * SCAN_SHARE)
+  }
+
+  async #sleep(ms: number): Promise<void> {
+    const ended = new AbortController()
+    this.#wake = () => {
+      ended.abort()
+    }
+    if (ms > 0) await this.#context.patience.clock.sleep(ms, ended.signal)
+    this.#wake = undefined
+  }
+
+  async #close(): Promise<void> {
+    const { status, step } = this.#context
+    const { open, lineage, main } = this.#committer.standing
+    if (main && status.facts.problem === '') await closeLine(this.#context, open, lineage)
+    await step('closed')
+    status.set({ phase: 'ended', reason: 'ended' })
+  }
+}
+
+/** The hand-over: whoever comes next need not wait. A superseded writer has nothing to hand over. */
+export async function closeLine(
+  { writer, status }: Context,
+  open: number,
+  lineage: string,
+): Promise<void> {
+  try {
+    await writer.append(({ state }) =>
+      isSuperseded(state, writer.identity.writer, open)
+        ? undefined
+        : { kind: 'closed', open, branch: false, lineage, parent: state.head?.version ?? 0 },
+    )
+  } catch (error) {
+    if (!(error instanceof HoldfastError)) throw error
+    status.set({ problem: error.message })
+  }
+}

@@ -1,0 +1,85 @@
+/**
+ * The life of a sidecar's agent:
+ *
+ *   start (or: the app runs already, or S3 is down and the marks prove the volume right) → the app is let go
+ *         → join, if the start could not open → replicate → last flush → closed
+ */
+import { HoldfastError } from '../../shared/errors.ts'
+import type { Hints } from '../capture/watcher.ts'
+import { logProves, markProves, mayStartOffline } from './app-has-run.ts'
+import type { Committer, TakeCapture } from './committer.ts'
+import type { Context } from './context.ts'
+import { join } from './join.ts'
+import { Replicator, closeLine } from './replicator.ts'
+import { start } from './start.ts'
+
+export interface SessionOptions {
+  readonly withinMs: number
+  readonly watch: () => Hints
+  readonly take: TakeCapture
+  /** Given the replicator as soon as there is one: for `drain`, `backup` and `stop`. */
+  readonly onReplicating: (replicator: Replicator) => void
+}
+
+const RETRY_MS = 5_000
+
+export async function runSession(context: Context, options: SessionOptions): Promise<void> {
+  const { status, step, stopping } = context
+  const way = await chooseWay(context)
+  const started = way === 'start' ? await start(context) : undefined
+  if (way === 'start' && started === undefined) return closeUnused(context)
+  status.set({
+    phase: 'running',
+    reason: 'running',
+    ready: true,
+    unshippedSinceMs: context.patience.clock.monotonicMs(),
+  })
+  await step('let go')
+  const hints = options.watch()
+  try {
+    const committer = started ?? (await joinWhenPossible(context))
+    const replicator = new Replicator(context, committer, { ...options, hints })
+    options.onReplicating(replicator)
+    if (stopping.aborted) replicator.stop()
+    await replicator.run()
+  } finally {
+    await hints.close()
+  }
+}
+
+/** `start`: the app has not run in this pod. `join`: it runs, or may run now, and nothing of it is touched. */
+async function chooseWay(context: Context): Promise<'start' | 'join'> {
+  const { writer, status } = context
+  if (markProves(context)) return 'join'
+  try {
+    const head = await writer.log.head()
+    if (head === undefined) return 'start'
+    const proven = await logProves(context, { n: head.record.n, state: head.record.log })
+    return proven ? 'join' : 'start'
+  } catch (error) {
+    if (!(error instanceof HoldfastError)) throw error
+    status.set({ problem: error.message })
+    return mayStartOffline(context) ? 'join' : 'start' // a start waits for the store, and says so
+  }
+}
+
+async function joinWhenPossible(context: Context): Promise<Committer> {
+  for (;;) {
+    try {
+      return await join(context, 'volume')
+    } catch (error) {
+      if (!(error instanceof HoldfastError)) throw error
+      context.status.set({ problem: error.message })
+      await context.patience.clock.sleep(RETRY_MS)
+    }
+  }
+}
+
+/** Told to stop before its app ran: whoever comes next need not wait for an `open` that nobody uses. */
+async function closeUnused(context: Context): Promise<void> {
+  const { state, n } = context.writer.view
+  const { owner } = state
+  if (n > 0 && owner?.writer === context.writer.identity.writer)
+    await closeLine(context, owner.n, owner.lineage)
+  context.status.set({ phase: 'ended', reason: 'ended before the app ran' })
+}
