@@ -1,4 +1,6 @@
 import type { Pin } from '../shared/pin.ts'
+import { KEY } from '../shared/sidecar-contract.ts'
+import { Refusal } from './refusal.ts'
 
 /** What a pin means in one stream. */
 export interface ResolvedPin {
@@ -30,3 +32,12 @@ export type PinResolver = (
   pin: Pin,
   restoreRequest: string | null,
 ) => Promise<ResolvedPin>
+
+/** For a service that reads no store of its own. */
+export const pinsWithoutStore: PinResolver = () =>
+  Promise.reject(
+    new Refusal(
+      `this service reads no store, so it cannot resolve ${KEY.restore}; take the label off, or have an administrator set the service's store`,
+      503,
+    ),
+  )

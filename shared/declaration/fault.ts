@@ -27,7 +27,9 @@ export function describeFound(value: unknown): string {
   if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list'
   if (typeof value === 'object') return 'a map'
   if (typeof value !== 'string') return JSON.stringify(value) ?? typeof value
-  const cut = value.length > FOUND_LENGTH ? `${value.slice(0, FOUND_LENGTH)}…` : value
+  // What stands before the @ of a URL may be a password, and messages end up in logs.
+  const plain = value.replaceAll(/\/\/[^/]*@/g, '//…@')
+  const cut = plain.length > FOUND_LENGTH ? `${plain.slice(0, FOUND_LENGTH)}…` : plain
   return JSON.stringify(cut)
 }
 

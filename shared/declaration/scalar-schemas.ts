@@ -4,6 +4,7 @@
  */
 import picomatch from 'picomatch'
 import * as v from 'valibot'
+import { parseStoreUrl } from '../object-store/store-url.ts'
 import { streamPartProblem } from '../stream-name.ts'
 import { DURATION, formatDuration, parseDuration } from './duration.ts'
 
@@ -108,12 +109,22 @@ export function yesOrNo(description: string) {
   return v.pipe(YesOrNo, v.description(description))
 }
 
-/** What a store's URL may look like; its adapter reads the rest. */
+/** The pattern is for the JSON Schema; the store's own reader decides. */
 export const StoreUrl = v.pipe(
   v.string('a URL as s3://bucket/prefix or file:///directory'),
   v.regex(
     /^(s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](\/\S*)?|file:\/\/\/\S+)$/,
     'a URL as s3://bucket/prefix or file:///directory',
   ),
+  v.check(isStoreUrl, 'a URL as s3://bucket/prefix or file:///directory, without credentials'),
   v.description('The URL of the repository.'),
 )
+
+function isStoreUrl(text: string): boolean {
+  try {
+    parseStoreUrl(text)
+    return true
+  } catch {
+    return false
+  }
+}

@@ -63,6 +63,10 @@ describe('a policy', () => {
     )
   })
 
+  it('with credentials in its store is refused without repeating them', () => {
+    expect(() => readPolicy('store: s3://me:secret@bucket/x')).toThrow(/found "s3:\/\/…@bucket\/x"/)
+  })
+
   it('of the service names no store: that is said beside it', () => {
     expect(parseDefaults('store: s3://a')).toMatchObject({ ok: false })
     expect(parseDefaults('backup: {within: 10s}')).toEqual({

@@ -1,0 +1,65 @@
+import { describe, expect, it } from 'vitest'
+import { readConfig } from '../../webhook/config.ts'
+
+const NEEDED = {
+  HOLDFAST_IMAGE: 'holdfast:1',
+  HOLDFAST_TLS_CERT: '/tls/tls.crt',
+  HOLDFAST_TLS_KEY: '/tls/tls.key',
+  HOLDFAST_NAMESPACES: '/etc/namespaces.yaml',
+}
+
+describe('the settings', () => {
+  it('have defaults', () => {
+    expect(readConfig(NEEDED)).toEqual({
+      port: 8443,
+      keyPairFiles: { certificateFile: '/tls/tls.crt', keyFile: '/tls/tls.key' },
+      namespacesFile: '/etc/namespaces.yaml',
+      logLevel: 'info',
+      service: {
+        image: 'holdfast:1',
+        defaults: {},
+        credentialsSecret: 'holdfast-s3',
+        storeEnvironment: [],
+        flushSeconds: 30,
+        ownNamespace: 'holdfast-system',
+      },
+    })
+  })
+
+  it('take the store, the defaults of the DSL and the store’s environment', () => {
+    const config = readConfig({
+      ...NEEDED,
+      HOLDFAST_STORE: 's3://continuity/prod',
+      HOLDFAST_DEFAULTS: 'backup: {within: 10s}',
+      HOLDFAST_PORT: '0',
+      HOLDFAST_FLUSH_SECONDS: '5',
+      AWS_ENDPOINT_URL_S3: 'http://127.0.0.1:8000',
+      AWS_REGION: '',
+    })
+    expect(config.port).toBe(0)
+    expect(config.service).toMatchObject({
+      defaults: { store: 's3://continuity/prod', 'backup.within': 10_000 },
+      flushSeconds: 5,
+      storeEnvironment: [{ name: 'AWS_ENDPOINT_URL_S3', value: 'http://127.0.0.1:8000' }],
+    })
+  })
+
+  it('are refused with all faults at once', () => {
+    const environment = {
+      HOLDFAST_PORT: '99999',
+      HOLDFAST_STORE: 'ftp://x',
+      HOLDFAST_DEFAULTS: 'store: s3://x\nbackup: {within: 5}',
+      HOLDFAST_CREDENTIALS_SECRET: 'No Secret',
+      HOLDFAST_LOG_LEVEL: 'loud',
+    }
+    for (const sentence of [
+      'HOLDFAST_PORT is "99999": write a whole number from 0 to 65535',
+      'HOLDFAST_STORE: store "ftp://x" is no URL of a store',
+      'HOLDFAST_DEFAULTS has 2 faults',
+      'HOLDFAST_CREDENTIALS_SECRET is "No Secret"',
+      'HOLDFAST_LOG_LEVEL is "loud": write one of debug, info, warn, error',
+      ...Object.keys(NEEDED).map((name) => `${name} is not set`),
+    ])
+      expect(() => readConfig(environment)).toThrow(sentence)
+  })
+})
