@@ -38,13 +38,21 @@ export interface Scan {
   readonly skipped: readonly Fault[]
   /** Indexes of declared paths that are not there. */
   readonly missingRoots: readonly number[]
+  /** Directories in which a mark lies: writing it moves their mtime, which is no change of the app's. */
+  readonly marked: ReadonlySet<string>
 }
 
 /** So many entries are looked at before others get a turn of the event loop. */
 const TURN_ENTRIES = 1000
 
 export async function scan(layout: Layout): Promise<Scan> {
-  const found: Found = { entries: new Map(), unreadable: [], skipped: [], missingRoots: [] }
+  const found: Found = {
+    entries: new Map(),
+    unreadable: [],
+    skipped: [],
+    missingRoots: [],
+    marked: new Set(),
+  }
   const marks = new Set(layout.volumes.map((volume) => path.join(volume.at, MARK_NAME)))
   for (const [index, root] of layout.roots.entries()) {
     const walking = walk(found, root, String(index), root.at, marks)
@@ -59,6 +67,7 @@ interface Found {
   unreadable: Fault[]
   skipped: Fault[]
   missingRoots: number[]
+  marked: Set<string>
 }
 
 function* walk(
@@ -77,6 +86,7 @@ function* walk(
   for (const child of list(found, name, location)) {
     const below = `${location}/${child}`
     const belowRoot = isRoot ? child : `${name.slice(name.indexOf('/') + 1)}/${child}`
+    if (marks.has(below)) found.marked.add(name)
     if (marks.has(below) || isTemporaryName(child) || root.excludes(belowRoot)) continue
     yield* walk(found, root, `${name}/${child}`, below, marks)
   }

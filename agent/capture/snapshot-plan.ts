@@ -31,10 +31,21 @@ export function planSnapshot(
 ): SnapshotPlan {
   const plan: Mutable = { read: [], changed: [], gone: [], stale: [], faults: [] }
   const linkNames = new Map<string, string>()
-  for (const entry of scan.entries.values()) planEntry(plan, held, entry, doubtful, linkNames)
+  for (const entry of scan.entries.values())
+    planEntry(
+      plan,
+      held,
+      scan.marked.has(entry.name) ? withTimeOf(held, entry) : entry,
+      doubtful,
+      linkNames,
+    )
   planAbsent(plan, held, scan)
   plan.faults.push(...scan.unreadable, ...scan.skipped)
   return plan
+}
+
+function withTimeOf(held: ReadonlyMap<string, Entry>, entry: ScannedEntry): ScannedEntry {
+  return { ...entry, mtimeNs: held.get(entry.name)?.mtimeNs ?? entry.mtimeNs }
 }
 
 interface Mutable {

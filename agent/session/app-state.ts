@@ -12,7 +12,7 @@ import { scan } from '../capture/scanner.ts'
 import { planSnapshot } from '../capture/snapshot-plan.ts'
 import type { Layout, VolumeRoot } from '../volume/layout.ts'
 import type { Mark } from '../volume/mark.ts'
-import { readMark, writeMark } from '../volume/mark.ts'
+import { VolumeError, readMark, writeMark } from '../volume/mark.ts'
 
 export class AppState {
   readonly layout: Layout
@@ -37,6 +37,22 @@ export class AppState {
   /** Writes the mark into each of these volumes, or all; durable when it returns. */
   writeMarks(mark: Mark, volumes: readonly VolumeRoot[] = this.layout.volumes): void {
     for (const volume of volumes) writeMark(volume.at, mark)
+  }
+
+  /**
+   * Before each commit: a fresh volume gets its first mark with its first commit, not earlier (initdb wants it empty),
+   * and a mark that the app wiped comes back. A volume that takes no mark is shipped all the same: what the
+   * next start then takes for another's is saved before it is replaced.
+   */
+  ensureMarks(mark: Mark): void {
+    for (const { volume, mark: there } of this.marks()) {
+      if (there !== undefined) continue
+      try {
+        writeMark(volume.at, mark)
+      } catch (error) {
+        if (!(error instanceof VolumeError)) throw error
+      }
+    }
   }
 
   scan(): Promise<Scan> {
@@ -69,7 +85,7 @@ export class AppState {
 
   /**
    * A picture of the volume against the held version; what that lacks is stored. Undefined when the volume is empty,
-   * missing, unreadable or swapped: `whyNot` then says so.
+   * missing, unreadable or swapped: `whyNot` then says so, unless it was never anything but empty.
    */
   async take(held: HeldVersion, packs: PackWriter): Promise<Capture | undefined> {
     const scannedAt = this.#clock.now()
@@ -80,6 +96,7 @@ export class AppState {
       now: identityOf(this.layout),
     })
     if (this.whyNot !== undefined) return undefined
+    if (!this.#sawContent && !hasContent(found.entries.values())) return undefined // fresh, and stays so
     const plan = planSnapshot(held.entries, found, this.#doubtful)
     const capture = await archive(this.layout, held, plan, packs, this.#clock)
     this.#doubtful = capture.doubtful

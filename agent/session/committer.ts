@@ -59,13 +59,14 @@ export class Committer {
   readonly #facts: AppFacts
   readonly #patience: Patience
   readonly #clock: Clock
+  readonly #onCommitting: () => void
 
   constructor(
     store: ObjectStore,
     writer: LogWriter,
     facts: AppFacts,
     patience: Patience,
-    start: { standing: Standing; held: HeldVersion; chain: DeltaChain },
+    start: { standing: Standing; held: HeldVersion; chain: DeltaChain; onCommitting?: () => void },
   ) {
     this.#store = store
     this.#writer = writer
@@ -75,6 +76,7 @@ export class Committer {
     this.#standing = start.standing
     this.#held = start.held
     this.#chain = start.chain
+    this.#onCommitting = start.onCommitting ?? (() => undefined)
     this.#heldAtMs = this.#clock.monotonicMs()
   }
 
@@ -101,6 +103,7 @@ export class Committer {
       if (capture === undefined) return undefined
       for (const entry of capture.refreshed) this.#held.refresh(entry)
       if (!why.always && isUnchanged(capture, this.#held.faults)) return undefined
+      if (this.#standing.main) this.#onCommitting()
       const result = await this.#commitCapture(capture, why)
       if (result !== undefined) return result
     }

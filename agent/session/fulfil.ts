@@ -1,25 +1,19 @@
 /** What follows an `open`: the part of a start that changes the volume, each step durable before the next. */
-import { HoldfastError } from '../../shared/errors.ts'
-import { DeltaChain } from '../../shared/repository/delta-chain.ts'
-import { EMPTY_MANIFEST } from '../../shared/repository/manifest.ts'
 import { HeldVersion } from '../capture/held-version.ts'
-import { Committer } from './committer.ts'
+import type { Committer } from './committer.ts'
 import type { Context } from './context.ts'
 import { isSuperseded } from './log-writer.ts'
 import type { Rehydration } from './rehydrate.ts'
 import { asWritten, runRehydration } from './rehydrate.ts'
 import type { Preparation } from './preparation.ts'
 import { mainCommitter, markOf } from './preparation.ts'
-import { loadVersionState } from './version-state.ts'
+import { saveBefore } from './safety.ts'
 
 /** The line that the app will write to, and the request that it answers. */
 interface Line {
   readonly lineage: string
   readonly request: string | null
 }
-
-/** What the volume holds cannot all be read, so a restore would lose some of it. */
-export class PartialSafetyError extends HoldfastError {}
 
 /** Undefined: superseded on the way, the start is to be planned again. */
 export async function fulfil(
@@ -45,45 +39,7 @@ export async function fulfil(
   const held = written
     ? new HeldVersion({ ...target.manifest, entries: await asWritten(context, target) })
     : undefined
-  return mainCommitter(context, open, line.lineage, target, held)
-}
-
-/** What the volume holds and no version has is committed first. False: superseded meanwhile. */
-async function saveBefore(context: Context, prepared: Preparation, open: number): Promise<boolean> {
-  const { decision, volumes, rehydration } = prepared
-  if (rehydration === undefined || volumes.dirty) return true // a dirty volume is never saved
-  const onMain = volumes.behind.length === 0
-  if (!onMain && !rehydration.losesContent) return true
-  const { writer, store, state, facts, patience, status } = context
-  const { line } = decision
-  const head = onMain ? (line.head?.version ?? 0) : 0
-  const base = await loadVersionState(
-    { store, log: writer.log, patience },
-    head,
-    state.layout.roots,
-  )
-  const lineage = onMain ? line.lineage : `${line.lineage}/${writer.identity.writer}`
-  const committer = onMain
-    ? mainCommitter(context, open, lineage, base)
-    : new Committer(store, writer, facts, patience, {
-        standing: { open, main: false, lineage, parent: line.head?.version ?? 0 },
-        held: new HeldVersion(EMPTY_MANIFEST),
-        chain: new DeltaChain(),
-      })
-  if (await state.hasContent()) {
-    status.set({ phase: 'restoring', reason: 'saving what the volume holds before it is restored' })
-    await committer.commit((held, packs) => state.take(held, packs), { reason: 'safety' })
-    refusePartial(committer.held)
-  }
-  return !isSuperseded(writer.view.state, writer.identity.writer, open)
-}
-
-function refusePartial(held: HeldVersion): void {
-  const fault = held.faults.find(({ kind }) => kind === 'unreadable' || kind === 'unstable')
-  if (fault !== undefined)
-    throw new PartialSafetyError(
-      `what the volume holds could not all be saved (${fault.name}: ${fault.kind}, ${fault.why}), so nothing of it is overwritten; make it readable`,
-    )
+  return mainCommitter(context, open, line, target, held)
 }
 
 /** Writes down, once and for all, which version the request was resolved to. Undefined: superseded. */

@@ -66,17 +66,13 @@ async function joinMain(context: Context, line: LineageState, open: number): Pro
     state.layout.roots,
   )
   const marked = state.marks().filter(({ mark }) => mark !== undefined)
-  const mine = markOf(
-    context,
-    open,
-    { lineage: line.lineage, request: request?.text ?? null },
-    { dirty: false, settled: true },
-  )
+  const own = { lineage: line.lineage, request: request?.text ?? null }
+  const mine = markOf(context, open, own, { dirty: false, settled: true })
   state.writeMarks(
     mine,
     marked.map(({ volume }) => volume),
   )
-  return mainCommitter(context, open, line.lineage, target)
+  return mainCommitter(context, open, own, target)
 }
 
 function branchDraft(context: Context, view: LogView) {

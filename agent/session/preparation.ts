@@ -65,15 +65,18 @@ export function markOf(
 export function mainCommitter(
   context: Context,
   open: number,
-  lineage: string,
+  line: { lineage: string; request: string | null },
   target: VersionState,
   held: HeldVersion = new HeldVersion(target.manifest),
 ): Committer {
   const { store, writer, facts, patience, state } = context
   if (target.record !== undefined) state.doubtSince(held, new Date(target.record.scannedAt))
   return new Committer(store, writer, facts, patience, {
-    standing: { open, main: true, lineage, parent: target.version },
+    standing: { open, main: true, lineage: line.lineage, parent: target.version },
     held,
     chain: chainOf(target, state.layout.roots),
+    onCommitting: () => {
+      state.ensureMarks(markOf(context, open, line, { dirty: false, settled: true }))
+    },
   })
 }

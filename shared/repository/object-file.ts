@@ -4,7 +4,7 @@
  *
  *   holdfast/1\n                                     11 bytes: format and its version
  *   <frames>                                         binary; offsets count from the object's first byte
- *   <header>\n                                       one line of JSON
+ *   \n<header>\n                                     one line of JSON: `tail -n 2 | head -n 1` shows it
  *   <length of header line, 10 digits> <sha256>\n    76 bytes: where the header begins, and its hash
  */
 import { createHash } from 'node:crypto'
@@ -12,6 +12,7 @@ import { CorruptObjectError } from '../errors.ts'
 import type { ObjectStore, StoredObject } from '../object-store/object-store.ts'
 
 export const MAGIC = Buffer.from('holdfast/1\n')
+const SEPARATOR = Buffer.from('\n')
 const TRAILER_BYTES = 76
 const TRAILER = /^(\d{10}) ([0-9a-f]{64})\n$/
 /** Most headers fit: one request brings the end of the object, header included. */
@@ -20,7 +21,13 @@ const TAIL_BYTES = 16 * 1024
 export function encodeObject(frames: readonly Buffer[], header: object): Buffer {
   const line = Buffer.from(`${JSON.stringify(header)}\n`)
   const length = String(line.length).padStart(10, '0')
-  return Buffer.concat([MAGIC, ...frames, line, Buffer.from(`${length} ${sha256Hex(line)}\n`)])
+  return Buffer.concat([
+    MAGIC,
+    ...frames,
+    SEPARATOR,
+    line,
+    Buffer.from(`${length} ${sha256Hex(line)}\n`),
+  ])
 }
 
 /** The header of a whole object. Throws `CorruptObjectError`. */

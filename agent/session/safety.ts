@@ -1,0 +1,69 @@
+/** What a volume holds and no version has is committed before a restore changes the first byte of it. */
+import { HoldfastError } from '../../shared/errors.ts'
+import { EMPTY_MANIFEST } from '../../shared/repository/manifest.ts'
+import { HeldVersion } from '../capture/held-version.ts'
+import type { Standing } from './committer.ts'
+import { Committer } from './committer.ts'
+import type { Context } from './context.ts'
+import { isSuperseded } from './log-writer.ts'
+import type { Preparation } from './preparation.ts'
+import type { VersionState } from './version-state.ts'
+import { chainOf, loadVersionState } from './version-state.ts'
+
+/** What the volume holds cannot all be read, so a restore would lose some of it. */
+export class PartialSafetyError extends HoldfastError {}
+
+/** False: superseded meanwhile. Throws `PartialSafetyError` when not all of it could be saved. */
+export async function saveBefore(
+  context: Context,
+  prepared: Preparation,
+  open: number,
+): Promise<boolean> {
+  const { volumes, rehydration } = prepared
+  if (rehydration === undefined || volumes.dirty) return true // a dirty volume is never saved
+  const isHead = volumes.behind.length === 0
+  if (!isHead && !rehydration.losesContent) return true
+  const { writer, state, status } = context
+  if (await state.hasContent()) {
+    status.set({ phase: 'restoring', reason: 'saving what the volume holds before it is restored' })
+    const committer = await safetyCommitter(context, prepared, open, isHead)
+    await committer.commit((held, packs) => state.take(held, packs), { reason: 'safety' })
+    refusePartial(committer.held)
+  }
+  return !isSuperseded(writer.view.state, writer.identity.writer, open)
+}
+
+/**
+ * On the main line where the volume is its head, or newer; else on a branch, which refers to nothing of the head.
+ * It sets no marks: a mark would say that this start is already over.
+ */
+async function safetyCommitter(
+  context: Context,
+  { decision }: Preparation,
+  open: number,
+  isHead: boolean,
+): Promise<Committer> {
+  const { store, writer, facts, patience, state } = context
+  const { lineage, head } = decision.line
+  const parent = head?.version ?? 0
+  const from = { store, log: writer.log, patience }
+  const base: VersionState = await loadVersionState(from, isHead ? parent : 0, state.layout.roots)
+  const held = new HeldVersion(isHead ? base.manifest : EMPTY_MANIFEST)
+  if (base.record !== undefined) state.doubtSince(held, new Date(base.record.scannedAt))
+  const standing: Standing = isHead
+    ? { open, main: true, lineage, parent }
+    : { open, main: false, lineage: `${lineage}/${writer.identity.writer}`, parent }
+  return new Committer(store, writer, facts, patience, {
+    standing,
+    held,
+    chain: chainOf(base, state.layout.roots),
+  })
+}
+
+function refusePartial(held: HeldVersion): void {
+  const fault = held.faults.find(({ kind }) => kind === 'unreadable' || kind === 'unstable')
+  if (fault !== undefined)
+    throw new PartialSafetyError(
+      `what the volume holds could not all be saved (${fault.name}: ${fault.kind}, ${fault.why}), so nothing of it is overwritten; make it readable`,
+    )
+}
