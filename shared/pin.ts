@@ -60,3 +60,8 @@ function parseTime(text: string): Date | undefined {
 export function formatPinTime(time: Date): string {
   return time.toISOString().replaceAll(/[-:]|\.\d{3}/g, '')
 }
+
+/** The pair of pin and `restore-request` as the log records it: `v42`, or `v42/<restore-request>`. */
+export function requestText(pin: string, restoreRequest: string | null): string {
+  return restoreRequest === null ? pin : `${pin}/${restoreRequest}`
+}

@@ -7,7 +7,8 @@ import { asksForHoldfast, readRequest } from './injection-request.ts'
 import type { NamespacePolicies } from './namespace-policies.ts'
 import type { PinResolver } from './pin-resolver.ts'
 import { podPatch } from './pod-patch.ts'
-import { copyPod } from './pod.ts'
+import { copyPod, labelOf } from './pod.ts'
+import { KEY } from '../shared/sidecar-contract.ts'
 import { Refusal } from './refusal.ts'
 
 export interface AdmissionDependencies {
@@ -99,10 +100,12 @@ async function contextOf(
   }
   if (!asksForHoldfast(object, context)) return null
   const known = { ...context, facts: await policies.factsOf(namespace) }
-  const { pin, identity, restoreRequest } = readRequest(copyPod(object), known)
+  const pod = copyPod(object)
+  const { pin, identity, restoreRequest, store } = readRequest(pod, known)
   if (pin === null) return known
-  const stream = { namespace, app: identity.app, slot: identity.slot }
-  return { ...known, resolved: await resolvePin(stream, pin, restoreRequest) }
+  const stream = { namespace, app: identity.app, slot: identity.slot, store }
+  const pinText = labelOf(pod, KEY.restore) ?? ''
+  return { ...known, resolved: await resolvePin(stream, pin, pinText, restoreRequest) }
 }
 
 async function withinDeadline<T>(work: Promise<T>, deadlineMs: number): Promise<T> {

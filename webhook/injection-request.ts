@@ -50,7 +50,7 @@ export function readRequest(pod: Pod, context: InjectionContext): InjectionReque
     namespace: facts.policy === undefined ? {} : readPolicy(facts.policy),
     service: service.defaults,
   })
-  requireExecLeave(policy)
+  refuseExecHooks(policy)
   return {
     declaration,
     policy,
@@ -74,11 +74,12 @@ function readPin(text: string): Pin {
   }
 }
 
-function requireExecLeave(policy: EffectivePolicy): void {
+/** The agent reaches the app over HTTP only; commands in other containers are the controller's to run, which is yet to come. */
+function refuseExecHooks(policy: EffectivePolicy): void {
   const hooks = [policy['backup.before'].value, policy['backup.after'].value]
-  if (policy['allow.exec'].value || hooks.every((hook) => hook?.exec === undefined)) return
+  if (hooks.every((hook) => hook?.exec === undefined)) return
   throw new Refusal(
-    `${KEY.state} has an exec hook, which the Namespace does not allow; use an http hook, or have an administrator allow it by the Namespace's annotation ${KEY.policy}: "allow: {exec: true}"`,
+    `${KEY.state} has an exec hook, which this release cannot run; use an http hook on localhost`,
     403,
   )
 }

@@ -6,7 +6,8 @@ import { admit } from './admission.ts'
 import { readKeyPair, watchKeyPair } from './certificates.ts'
 import { readConfig } from './config.ts'
 import { namespacePoliciesFromFile } from './namespace-policies.ts'
-import { pinsWithoutStore } from './pin-resolver.ts'
+import { openStore } from '../shared/object-store/open-store.ts'
+import { repositoryPinResolver } from './repository-pin-resolver.ts'
 import { startServer } from './server.ts'
 
 /** Less than the `timeoutSeconds` (5) that the webhook is registered with: the sentence still arrives. */
@@ -23,7 +24,7 @@ async function main(): Promise<void> {
   const dependencies = {
     service: config.service,
     policies,
-    resolvePin: pinsWithoutStore,
+    resolvePin: repositoryPinResolver(openStore),
     deadlineMs: DEADLINE_MS,
   }
   const server = await startServer({

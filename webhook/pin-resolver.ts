@@ -1,6 +1,4 @@
 import type { Pin } from '../shared/pin.ts'
-import { KEY } from '../shared/sidecar-contract.ts'
-import { Refusal } from './refusal.ts'
 
 /** What a pin means in one stream. */
 export interface ResolvedPin {
@@ -21,6 +19,8 @@ export interface PinnedStream {
   readonly namespace: string
   readonly app: string
   readonly slot: string | null
+  /** The URL of its repository. */
+  readonly store: string
 }
 
 /**
@@ -30,14 +30,6 @@ export interface PinnedStream {
 export type PinResolver = (
   stream: PinnedStream,
   pin: Pin,
+  pinText: string,
   restoreRequest: string | null,
 ) => Promise<ResolvedPin>
-
-/** For a service that reads no store of its own. */
-export const pinsWithoutStore: PinResolver = () =>
-  Promise.reject(
-    new Refusal(
-      `this service reads no store, so it cannot resolve ${KEY.restore}; take the label off, or have an administrator set the service's store`,
-      503,
-    ),
-  )

@@ -52,7 +52,3 @@ export interface Context {
   /** The app in this pod is, or is about to be, told to stop. */
   readonly stopping: AbortSignal
 }
-
-export function requestText(pin: string, restoreRequest: string | null): string {
-  return restoreRequest === null ? pin : `${pin}/${restoreRequest}`
-}

@@ -2,6 +2,7 @@
 import type { Head, LogRecord, RestoreRecord } from '../../shared/repository/log-record.ts'
 import { currentLineage, restoreOfLineage } from '../../shared/repository/log-state.ts'
 import type { VersionLog } from '../../shared/repository/version-log.ts'
+import { findRestore, switches } from '../../shared/repository/find-restore.ts'
 import { requireRecord } from '../../shared/repository/version-log.ts'
 import type { Mark } from '../volume/mark.ts'
 import type { LogView } from './log-writer.ts'
@@ -21,7 +22,8 @@ export async function lineageState(
 ): Promise<LineageState | undefined> {
   if (currentLineage(view.state) === lineage)
     return { lineage, head: view.state.head, settled: view.state.settled }
-  for await (const { left } of switches(log, view)) if (left?.lineage === lineage) return left
+  for await (const { left } of switches(log, view.state.lastSwitch))
+    if (left?.lineage === lineage) return left
   return undefined
 }
 
@@ -33,9 +35,7 @@ export async function findRequest(
 ): Promise<string | undefined> {
   const { owner } = view.state
   if (owner?.request === request) return owner.lineage
-  for await (const record of switches(log, view))
-    if (record.kind === 'restore' && record.request === request) return record.lineage
-  return undefined
+  return (await findRestore(log, view.state.lastSwitch, request))?.lineage
 }
 
 /** The restore that started a lineage; undefined for the first one. */
@@ -47,19 +47,6 @@ export async function restoreOf(
   if (n === undefined) return undefined
   const { record } = await requireRecord(log, n)
   return record.kind === 'restore' ? record : undefined
-}
-
-/** The records that changed the main line's lineage, newest first: restores, and opens that went back to an older one. */
-async function* switches(
-  log: VersionLog,
-  view: LogView,
-): AsyncGenerator<Extract<LogRecord, { kind: 'open' | 'restore' }>> {
-  for (let n = view.state.lastSwitch; n !== 0;) {
-    const { record } = await requireRecord(log, n)
-    if (record.kind !== 'open' && record.kind !== 'restore') return
-    yield record
-    n = record.previousSwitch
-  }
 }
 
 /**

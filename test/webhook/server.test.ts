@@ -7,7 +7,7 @@ import { admit } from '../../webhook/admission.ts'
 import { inject } from '../../webhook/inject.ts'
 import { createCertificate, type MadeCertificate } from '../../webhook/make-certificate.ts'
 import type { NamespacePolicies } from '../../webhook/namespace-policies.ts'
-import { pinsWithoutStore, type PinResolver } from '../../webhook/pin-resolver.ts'
+import type { PinResolver } from '../../webhook/pin-resolver.ts'
 import { startServer, type WebhookServer } from '../../webhook/server.ts'
 import { SERVICE, readCase } from '../golden/admission-case.ts'
 import { call, type Reply } from './https-client.ts'
@@ -318,7 +318,7 @@ describe('the server', () => {
       admit: async (body) => {
         markAsked()
         await go
-        return admit(body, { ...dependencies, resolvePin: pinsWithoutStore })
+        return admit(body, dependencies)
       },
     })
     const { port } = other
