@@ -17,6 +17,8 @@ const TRAILER_BYTES = 76
 const TRAILER = /^(\d{10}) ([0-9a-f]{64})\n$/
 /** Most headers fit: one request brings the end of the object, header included. */
 const TAIL_BYTES = 16 * 1024
+/** No header is longer: what a damaged or hostile object says of itself is not fetched beyond it. */
+const MAX_HEADER_BYTES = 64 * 1024 ** 2
 
 export function encodeObject(frames: readonly Buffer[], header: object): Buffer {
   const line = Buffer.from(`${JSON.stringify(header)}\n`)
@@ -32,8 +34,7 @@ export function encodeObject(frames: readonly Buffer[], header: object): Buffer 
 
 /** The header of a whole object. Throws `CorruptObjectError`. */
 export function decodeHeader(key: string, object: Buffer): unknown {
-  if (!object.subarray(0, MAGIC.length).equals(MAGIC))
-    throw new CorruptObjectError(key, 'it does not begin with "holdfast/1"')
+  requireMagic(key, object)
   return decodeTail(key, object, object.length).header
 }
 
@@ -52,7 +53,13 @@ export async function readHeader(
     decoded = decodeTail(key, tail.body, sizeBytes)
   }
   if (decoded.missingBytes > 0) throw new CorruptObjectError(key, 'its header is cut off')
+  if (tail.body.length === sizeBytes) requireMagic(key, tail.body)
   return { header: decoded.header, modifiedAt, sizeBytes }
+}
+
+function requireMagic(key: string, object: Buffer): void {
+  if (!object.subarray(0, MAGIC.length).equals(MAGIC))
+    throw new CorruptObjectError(key, 'it does not begin with "holdfast/1"')
 }
 
 function decodeTail(
@@ -63,10 +70,10 @@ function decodeTail(
   const match = TRAILER.exec(tail.subarray(-TRAILER_BYTES).toString('latin1'))
   if (match === null) throw new CorruptObjectError(key, 'its last line is no trailer')
   const length = Number(match[1])
-  if (length + TRAILER_BYTES + MAGIC.length > sizeBytes)
+  if (length + TRAILER_BYTES + MAGIC.length > sizeBytes || length > MAX_HEADER_BYTES)
     throw new CorruptObjectError(
       key,
-      `its header is said to have ${length} bytes, the object has ${sizeBytes}`,
+      `its header is said to have ${length} bytes, the object has ${sizeBytes}, and ${MAX_HEADER_BYTES} are allowed`,
     )
   if (length + TRAILER_BYTES > tail.length)
     return { header: undefined, missingBytes: length + TRAILER_BYTES - tail.length }

@@ -19,6 +19,8 @@ import { MAGIC, encodeObject } from './object-file.ts'
 const FRAME_BYTES = 1024 * 1024
 /** A pack is uploaded when it holds this much. */
 const PACK_BYTES = 16 * 1024 * 1024
+/** Also when it holds so many chunks: very many tiny files must not make a header that no reader takes. */
+const PACK_CHUNKS = 64 * 1024
 const MAX_UPLOADS = 3
 /** Up to this many bytes travel inside the version object: the commit is one PUT. */
 export const INLINE_BYTES = 1024 * 1024
@@ -135,7 +137,8 @@ export class PackWriter {
     this.#frameParts = []
     this.#frameChunks = []
     this.#frameBytes = 0
-    if (this.#packBytes >= PACK_BYTES) await this.#closePack()
+    if (this.#packBytes >= PACK_BYTES || this.#packChunks.length >= PACK_CHUNKS)
+      await this.#closePack()
   }
 
   async #closePack(): Promise<void> {
@@ -147,7 +150,6 @@ export class PackWriter {
       packHeader(this.#stream, this.#pack, this.#packChunks),
     )
     const upload = this.#upload(packKey(this.#stream, this.#pack), body)
-
       .catch((error: Error) => {
         this.#failure ??= error
       })

@@ -1,0 +1,83 @@
+import { randomBytes } from 'node:crypto'
+import { zstdCompressSync } from 'node:zlib'
+import fc from 'fast-check'
+import { expect, it } from 'vitest'
+import { CorruptObjectError } from '../../../shared/errors.ts'
+import type { FrameRef } from '../../../shared/repository/frame.ts'
+import { MAX_FRAME_BYTES, decodeFrame, encodeFrame } from '../../../shared/repository/frame.ts'
+
+const refOf = (plain: Buffer, stored: Buffer): FrameRef => ({
+  offset: 11,
+  storedBytes: stored.length,
+  plainBytes: plain.length,
+})
+
+it('gives back any bytes', () => {
+  const text = fc
+    .tuple(fc.uint8Array({ maxLength: 50 }), fc.integer({ min: 0, max: 200 }))
+    .map(([array, times]) => Buffer.concat(Array.from({ length: times }, () => Buffer.from(array))))
+  fc.assert(
+    fc.property(text, (plain) => {
+      const stored = encodeFrame(plain)
+      expect(stored.length).toBeLessThanOrEqual(plain.length)
+      expect(decodeFrame('key', stored, refOf(plain, stored)).equals(plain)).toBe(true)
+    }),
+  )
+})
+
+it('stores as they are bytes that do not compress, small and large', () => {
+  for (const size of [0, 1, 63, 1000, 300_000, 4_000_000]) {
+    const plain = randomBytes(size)
+    const stored = encodeFrame(plain)
+    expect(stored.equals(plain)).toBe(true)
+    expect(decodeFrame('key', stored, refOf(plain, stored)).equals(plain)).toBe(true)
+  }
+})
+
+it('compresses what has compressible parts among its samples', () => {
+  const plain = Buffer.alloc(1024 * 1024, 'order ')
+  expect(encodeFrame(plain).length).toBeLessThan(1000)
+})
+
+it('refuses sizes that are not what the bytes are', () => {
+  const plain = Buffer.alloc(10_000, 'order ')
+  const stored = encodeFrame(plain)
+  const ref = refOf(plain, stored)
+  const wrong: FrameRef[] = [
+    { ...ref, plainBytes: plain.length - 1 },
+    { ...ref, plainBytes: plain.length + 1 },
+    { ...ref, plainBytes: 0 },
+    { ...ref, plainBytes: MAX_FRAME_BYTES + 1 },
+    { ...ref, plainBytes: Number.MAX_SAFE_INTEGER },
+    { ...ref, storedBytes: stored.length + 1 },
+  ]
+  for (const hostile of wrong)
+    expect(() => decodeFrame('key', stored, hostile)).toThrow(CorruptObjectError)
+})
+
+it('never unpacks more than the reference says', () => {
+  const bomb = zstdCompressSync(Buffer.alloc(256 * 1024 * 1024))
+  const before = process.memoryUsage().rss
+  expect(() =>
+    decodeFrame('key', bomb, { offset: 11, storedBytes: bomb.length, plainBytes: bomb.length + 1 }),
+  ).toThrow(CorruptObjectError)
+  expect(process.memoryUsage().rss - before).toBeLessThan(128 * 1024 * 1024)
+})
+
+it('any bytes for a compressed frame are plain bytes of the right length or a CorruptObjectError', () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 100 }), fc.nat(10_000), (array, plainBytes) => {
+      const stored = Buffer.from(array)
+      try {
+        const plain = decodeFrame('key', stored, {
+          offset: 0,
+          storedBytes: stored.length,
+          plainBytes,
+        })
+        expect(plain.length).toBe(plainBytes)
+      } catch (error) {
+        expect(error).toBeInstanceOf(CorruptObjectError)
+      }
+    }),
+  )
+})
