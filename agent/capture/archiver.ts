@@ -9,11 +9,12 @@ import type { ChunkRef, Entry, Fault, FileEntry } from '../../shared/repository/
 import { sameEntry } from '../../shared/repository/entry.ts'
 import type { PackWriter, PackedBytes } from '../../shared/repository/pack-writer.ts'
 import type { Layout } from '../volume/layout.ts'
-import { locationOf } from '../volume/layout.ts'
+import { isDatabase, locationOf } from '../volume/layout.ts'
 import type { HeldVersion } from './held-version.ts'
 import { scannedEntry } from './scanner.ts'
 import type { FileToRead, SnapshotPlan } from './snapshot-plan.ts'
 import { metadataOf } from './snapshot-plan.ts'
+import { DatabaseUnreadableError, withDatabaseCopy } from './sqlite-copy.ts'
 import type { StableRead } from './stable-read.ts'
 import { readStable } from './stable-read.ts'
 
@@ -95,23 +96,27 @@ class ArchiveRun {
     const { name } = file.scanned
     let content: StableRead | undefined
     try {
-      content = await readStable(
-        locationOf(this.#layout, name),
-        (bytes) => this.#keep(bytes),
-        this.#clock,
-      )
+      content = await this.#readContent(name)
     } catch (error) {
-      if (!isFileSystemError(error)) throw error // the store's errors come through here, too
-      this.#carryOn(name, String(error.code))
+      const why = whyUnreadable(error)
+      if (why === undefined) throw error // the store's errors come through here, too
+      this.#carryOn(name, why)
       return
     }
     if (content === undefined) this.#vanished(name)
     else this.#offerFile(file, content)
   }
 
+  #readContent(name: string): Promise<StableRead | undefined> {
+    const location = locationOf(this.#layout, name)
+    const read = (at: string) => readStable(at, (bytes) => this.#keep(bytes), this.#clock)
+    return isDatabase(this.#layout, name) ? withDatabaseCopy(location, read) : read(location)
+  }
+
   #offerFile({ scanned, hardLinkOf }: FileToRead, content: StableRead): void {
     const { name } = scanned
-    const now = scannedEntry(name, 'file', content.stat)
+    // A database's bytes come from a copy: whose times are its own, and newer than what the copy has seen.
+    const now = isDatabase(this.#layout, name) ? scanned : scannedEntry(name, 'file', content.stat)
     const file: FileEntry = {
       ...metadataOf(now),
       type: 'file',
@@ -144,6 +149,9 @@ class ArchiveRun {
   }
 }
 
-function isFileSystemError(error: unknown): error is NodeJS.ErrnoException {
+function whyUnreadable(error: unknown): string | undefined {
+  if (error instanceof DatabaseUnreadableError) return error.message
   return error instanceof Error && 'syscall' in error && 'code' in error
+    ? String(error.code)
+    : undefined
 }

@@ -28,6 +28,8 @@ export interface ScannedEntry {
   readonly links: number
   /** Of a symbolic link. */
   readonly target?: string
+  /** A database: its content may be longer or shorter than its file. */
+  readonly database?: true
 }
 
 export interface Scan {
@@ -55,11 +57,33 @@ export async function scan(layout: Layout): Promise<Scan> {
   }
   const marks = new Set(layout.volumes.map((volume) => path.join(volume.at, MARK_NAME)))
   for (const [index, root] of layout.roots.entries()) {
+    if (root.as === 'sqlite') {
+      scanDatabase(found, String(index), root.at)
+      continue
+    }
     const walking = walk(found, root, String(index), root.at, marks)
     for (let seen = 1; walking.next().done !== true; seen += 1)
       if (seen % TURN_ENTRIES === 0) await nextTurn()
   }
   return found
+}
+
+/** A database and its log count as one file, which changed when either did. */
+function scanDatabase(found: Found, name: string, location: string): void {
+  const database = look(found, name, location, true)
+  if (database === undefined) return
+  if (database.type !== 'file') {
+    found.unreadable.push({ name, kind: 'unreadable', why: `as: sqlite, but a ${database.type}` })
+    return
+  }
+  let { mtimeNs, ctimeNs } = database
+  for (const suffix of ['-wal', '-journal']) {
+    const side = lstatSync(fsPath(location + suffix), { bigint: true, throwIfNoEntry: false })
+    if (side === undefined) continue
+    if (side.mtimeNs > mtimeNs) mtimeNs = side.mtimeNs
+    if (side.ctimeNs > ctimeNs) ctimeNs = side.ctimeNs
+  }
+  found.entries.set(name, { ...database, mtimeNs, ctimeNs, database: true })
 }
 
 interface Found {

@@ -93,7 +93,7 @@ function isSame(before: Entry, now: ScannedEntry): boolean {
     before.gid === now.gid &&
     before.mtimeNs === now.mtimeNs &&
     (before.type !== 'file' ||
-      (before.sizeBytes === now.sizeBytes &&
+      ((now.database === true || before.sizeBytes === now.sizeBytes) &&
         before.ctimeNs === now.ctimeNs &&
         before.inode === now.inode &&
         before.unstable !== true)) &&

@@ -192,7 +192,13 @@ function requireEperm(error: unknown): void {
   if ((error as NodeJS.ErrnoException).code !== 'EPERM') throw error as Error
 }
 
-/** Node takes seconds as a double: exact to the microsecond. */
-function seconds(ns: bigint): number {
-  return Number(ns / 1000n) / 1e6
+/**
+ * Node takes seconds as a double, of which the system keeps whole nanoseconds: chosen so that the microseconds are
+ * exact. As text, because a negative number (before 1970) would be taken for "now".
+ */
+function seconds(ns: bigint): string {
+  const us = Number(ns / 1000n)
+  const nearest = us / 1e6
+  const kept = Math.trunc(((nearest % 1) * 1e9) / 1000)
+  return String(kept === us % 1e6 ? nearest : nearest + Math.sign(us) * 2.5e-7)
 }

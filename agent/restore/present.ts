@@ -1,12 +1,13 @@
 /** Looks at what is there before a restore: what certainly is as the version has it, and the chunks of what may be. */
 import { createHash } from 'node:crypto'
+import { lstatSync } from 'node:fs'
 import type { Clock } from '../../shared/clock.ts'
 import type { ChunkRef, Entry, FileEntry } from '../../shared/repository/entry.ts'
 import type { Scan, ScannedEntry } from '../capture/scanner.ts'
 import { metadataOf } from '../capture/snapshot-plan.ts'
 import { readStable } from '../capture/stable-read.ts'
 import type { Layout } from '../volume/layout.ts'
-import { locationOf } from '../volume/layout.ts'
+import { SQLITE_SIDE_FILES, isDatabase, locationOf } from '../volume/layout.ts'
 import type { Present } from './restore-plan.ts'
 
 /**
@@ -27,6 +28,7 @@ export async function inspect(
     const hardLinkOf = firstName(scanned, firstNames)
     const wanted = target.get(scanned.name)
     if (wanted?.type !== 'file') continue
+    if (isDatabase(layout, scanned.name) && hasSideFiles(layout, scanned.name)) continue
     const chunks =
       trustTimes && isCertain(wanted, scanned)
         ? wanted.chunks
@@ -42,6 +44,14 @@ export async function inspect(
     })
   }
   return { scanned: scan.entries, files }
+}
+
+/** What a database's log or journal holds is not in its file: it cannot be what the version has. */
+function hasSideFiles(layout: Layout, name: string): boolean {
+  return SQLITE_SIDE_FILES.some((suffix) => {
+    const stat = lstatSync(locationOf(layout, name) + suffix, { throwIfNoEntry: false })
+    return stat !== undefined && stat.size > 0 && suffix !== '-shm'
+  })
 }
 
 function firstName(scanned: ScannedEntry, names: Map<string, string>): string | undefined {

@@ -12,7 +12,7 @@ import { CorruptObjectError, HoldfastError } from '../../shared/errors.ts'
 import type { Entry, FileEntry } from '../../shared/repository/entry.ts'
 import { isHole } from '../../shared/repository/entry.ts'
 import type { Layout } from '../volume/layout.ts'
-import { displayPath, locationOf } from '../volume/layout.ts'
+import { SQLITE_SIDE_FILES, displayPath, isDatabase, locationOf } from '../volume/layout.ts'
 import type { ChunkSource } from './chunk-source.ts'
 import { canSyncFileSystems, syncFileSystems } from './durable.ts'
 import type { PresentBytes } from './file-writer.ts'
@@ -94,6 +94,9 @@ class RestoreRun {
   async #writeFile({ entry, present }: FileToWrite): Promise<void> {
     const location = this.#locate(entry.name)
     const bytes = present === undefined ? undefined : presentBytes(location, present)
+    // A stale log would be played into the restored database.
+    if (isDatabase(this.#layout, entry.name))
+      for (const suffix of SQLITE_SIDE_FILES) remove(location + suffix, 'file')
     try {
       await writeFile(location, entry, bytes, (chunk) => this.#source.read(chunk), {
         fsync: this.#fsync,

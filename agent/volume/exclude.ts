@@ -7,6 +7,7 @@ export function createExclude(globs: readonly string[]): (path: string) => boole
   const patterns = globs.flatMap((glob) =>
     glob.endsWith('/') ? [glob.slice(0, -1), `${glob}**`] : [glob, `${glob}/**`],
   )
-  const matches = picomatch(patterns, { dot: true })
+  // `s`: a name with a line feed in it is matched like any other.
+  const matches = picomatch(patterns, { dot: true, flags: 's' })
   return (path) => path !== '' && matches(path)
 }

@@ -95,14 +95,12 @@ export function displayPath(roots: readonly { readonly path: string }[], name: s
   return below === '' ? root : `${root}/${below}`
 }
 
-/** The volumes that hold a part of this state root: the one that it lies on, and those mounted below it. */
-export function volumesOfRoot(layout: Layout, root: StateRoot): VolumeRoot[] {
-  const holding = layout.volumes.filter((volume) => isWithin(root.at, volume.at))
-  const deepest = holding.toSorted((a, b) => b.at.length - a.at.length).slice(0, 1)
-  const below = layout.volumes.filter(
-    (volume) => volume.at !== root.at && isWithin(volume.at, root.at),
-  )
-  return [...deepest, ...below]
+/** What SQLite keeps beside a database: part of its state while it is open, stale after a restore. */
+export const SQLITE_SIDE_FILES = ['-wal', '-shm', '-journal'] as const
+
+/** Is this entry a database that is kept through SQLite? */
+export function isDatabase(layout: Layout, name: string): boolean {
+  return pathInRoot(name) === '' && layout.roots[rootOf(name)]?.as === 'sqlite'
 }
 
 export function isWithin(inner: string, outer: string): boolean {

@@ -9,6 +9,7 @@ import {
   openSync,
   readFileSync,
   renameSync,
+  rmSync,
   unlinkSync,
   writeSync,
 } from 'node:fs'
@@ -41,7 +42,9 @@ export function readMark(volumeRoot: string): Mark | undefined {
   const file = path.join(volumeRoot, MARK_NAME)
   let text: string
   try {
-    text = readFileSync(file, { encoding: 'utf8', flag: constants.O_RDONLY | constants.O_NOFOLLOW })
+    // O_NONBLOCK: a FIFO of that name must not hold us.
+    const flag = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
+    text = readFileSync(file, { encoding: 'utf8', flag })
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw new VolumeError(
@@ -61,7 +64,8 @@ export function writeMark(volumeRoot: string, mark: Mark): void {
   const file = path.join(volumeRoot, MARK_NAME)
   const temporary = `${file}-0000000000000000.tmp`
   try {
-    const fd = openSync(temporary, 'w', 0o600)
+    rmSync(temporary, { force: true }) // what a crash left; never written through, should it be a link
+    const fd = openSync(temporary, 'wx', 0o600)
     try {
       writeSync(fd, `${JSON.stringify(mark)}\n`)
       fsyncSync(fd)
