@@ -16,7 +16,7 @@ export async function tell(cluster: LocalCluster, narrator: Narrator): Promise<v
 async function declare(cluster: LocalCluster, narrator: Narrator): Promise<void> {
   narrator.chapter('Declare: one annotation')
   narrator.say(
-    'Pasha runs a small shop: orders in SQLite, receipts as files, on a plain emptyDir. The pod template says',
+    'Pasha runs a small shop: orders in SQLite, receipts as files, all on a plain emptyDir. The pod template says',
   )
   narrator.show(annotationOf(cluster.manifest))
   narrator.say(`and nothing else. The manifest goes through the webhook at ${cluster.webhook.url}.`)
@@ -39,10 +39,10 @@ async function declare(cluster: LocalCluster, narrator: Narrator): Promise<void>
   )
   await narrator.step(
     'all of it is in the repository',
-    'a complete version with 12 receipts',
+    'a complete version: the database and 12 receipts',
     async () => {
       const version = await cluster.version(({ counts }) => counts.files >= 13)
-      return `${version.complete ? 'a complete' : 'a partial'} version with ${version.counts.files - databaseFiles(version.counts.files, 12)} receipts`
+      return `${version.complete ? 'a complete' : 'a partial'} version: the database and ${version.counts.files - 1} receipts`
     },
   )
 }
@@ -168,11 +168,6 @@ function pin(version: string) {
   return ({ labels }: TemplateParts) => {
     labels[KEY.restore] = version
   }
-}
-
-/** Beside the receipts: SQLite's one to three files. */
-function databaseFiles(files: number, receipts: number): number {
-  return files - receipts
 }
 
 /** The annotation as it stands in the manifest. */
