@@ -30,6 +30,7 @@ export async function untilReachable<T>(attempt: () => Promise<T>, patience: Pat
       if (signal?.aborted === true || clock.monotonicMs() >= endMs) throw error
       onRetry?.(error)
       await clock.sleep(waitMs * (0.5 + Math.random() / 2), signal)
+      if (signal?.aborted === true) throw error
     }
   }
 }
