@@ -1,6 +1,6 @@
 /** A frame is one independently compressed run of up to about 1 MiB of plain bytes: small files share one, large chunks fill one. */
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
-import { CorruptObjectError } from '../errors.ts'
+import { CorruptObjectError, HoldfastError } from '../errors.ts'
 
 /** Where a frame lies in its object. As many stored as plain bytes: not compressed; fewer: zstd. */
 export interface FrameRef {
@@ -13,8 +13,12 @@ const LEVEL = 3
 /** No frame is larger: what a damaged or hostile object says of itself is not allocated beyond it. Manifests are frames, too. */
 export const MAX_FRAME_BYTES = 1024 ** 3
 
-/** Compresses, or gives back the same bytes where that would not make them fewer. */
+/** Compresses, or gives back the same bytes where that would not make them fewer. Throws for more bytes than any reader takes. */
 export function encodeFrame(plain: Buffer): Buffer {
+  if (plain.length > MAX_FRAME_BYTES)
+    throw new HoldfastError(
+      `a version's list of entries has ${plain.length} bytes, ${MAX_FRAME_BYTES} are allowed: declare fewer files, or exclude some`,
+    )
   if (plain.length < 64 || isIncompressible(plain)) return plain
   const packed = compress(plain)
   return packed.length < plain.length ? packed : plain

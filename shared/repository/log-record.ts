@@ -159,5 +159,15 @@ export function parseLogRecord(key: string, header: unknown, stream: string, n: 
   const record = result.output
   if (record.stream !== stream || record.n !== n)
     throw new CorruptObjectError(key, `it says that it is v${record.n} of ${record.stream}`)
+  requireOrder(key, record)
   return record
+}
+
+/** What a record refers to came before it: a search along parents or heads always ends. */
+function requireOrder(key: string, record: LogRecord): void {
+  const { n, parent, open, log } = record
+  const earlier = [parent, record.kind === 'version' ? record.manifest.base : 0]
+  const notLater = [open, log.head?.version ?? 0, log.head?.n ?? 0, log.lastSwitch]
+  if (earlier.some((other) => other >= n) || notLater.some((other) => other > n))
+    throw new CorruptObjectError(key, 'it refers to a record that comes after it')
 }

@@ -24,6 +24,7 @@ export interface ManifestDelta {
 
 /** In a manifest: "the object that this manifest lies in", whose number is not known before it is committed. */
 const SELF = '.'
+const BATCH_LINES = 10_000
 
 /** @param self the pack name that stands for the object itself, if chunks lie there. */
 export function encodeManifest(delta: ManifestDelta, self: string): Buffer {
@@ -39,7 +40,15 @@ export function encodeManifest(delta: ManifestDelta, self: string): Buffer {
   const gone = delta.gone.toSorted().map((name) => JSON.stringify({ name, type: 'gone' }))
   const faults = delta.faults.map((fault) => JSON.stringify({ fault }))
   const head = JSON.stringify({ packs: [...packs.keys()] })
-  return Buffer.from([head, ...entries, ...gone, ...faults].join('\n') + '\n')
+  return encodeLines([head, ...entries, ...gone, ...faults])
+}
+
+/** In batches: a few million entries are more text than one string of V8 can hold. */
+function encodeLines(lines: readonly string[]): Buffer {
+  const batches: Buffer[] = []
+  for (let from = 0; from < lines.length; from += BATCH_LINES)
+    batches.push(Buffer.from(`${lines.slice(from, from + BATCH_LINES).join('\n')}\n`))
+  return Buffer.concat(batches)
 }
 
 function byName(a: Entry, b: Entry): number {
@@ -100,6 +109,10 @@ const metadata = {
   inode: Digits,
   stale: v.exactOptional(v.boolean()),
 }
+const Target = v.pipe(
+  v.string(),
+  v.check((target) => target !== '' && !target.includes('\0'), 'a target that can be'),
+)
 const EntryLine = v.variant('type', [
   v.object({
     ...metadata,
@@ -112,7 +125,7 @@ const EntryLine = v.variant('type', [
     unstable: v.exactOptional(v.boolean()),
   }),
   v.object({ ...metadata, type: v.literal('directory') }),
-  v.object({ ...metadata, type: v.literal('symlink'), target: v.pipe(v.string(), v.minLength(1)) }),
+  v.object({ ...metadata, type: v.literal('symlink'), target: Target }),
   v.object({ type: v.literal('gone'), name: metadata.name }),
 ])
 const FaultLine = v.object({
@@ -126,12 +139,17 @@ const HeadLine = v.object({
   packs: v.array(v.pipe(v.string(), v.regex(/^([0-9a-f]{32}|v[1-9]\d{0,11}|\.)$/))),
 })
 
+/** A lone surrogate that stands for no byte. */
+const NO_BYTE =
+  /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udc7f\udd00-\udfff]/
+
 /** Entries never leave the declared path: an index, then plain components; no `..`, no NUL, no empty part. */
 function isSafeName(name: string): boolean {
   const [root, ...parts] = name.split('/')
   return (
     /^(0|[1-9]\d{0,4})$/.test(root ?? '') &&
     !name.includes('\0') &&
+    !NO_BYTE.test(name) &&
     parts.every((part) => part !== '' && part !== '.' && part !== '..')
   )
 }
@@ -153,9 +171,7 @@ export function decodeManifest(key: string, bytes: Buffer, self: string): Manife
       if (entry.type === 'gone') gone.push(entry.name)
       else
         changed.push(
-          entry.type === 'file'
-            ? { ...entry, chunks: decodeChunks(key, entry.chunks, packs) }
-            : entry,
+          entry.type === 'file' ? { ...entry, chunks: decodeChunks(key, entry, packs) } : entry,
         )
     }
   }
@@ -163,17 +179,17 @@ export function decodeManifest(key: string, bytes: Buffer, self: string): Manife
   return { changed, gone, faults }
 }
 
-function* linesOf(bytes: Buffer): Generator<string> {
+function* linesOf(bytes: Buffer): Generator<Buffer> {
   for (let from = 0; from < bytes.length;) {
     const end = bytes.indexOf(10, from)
-    yield bytes.toString('utf8', from, end < 0 ? bytes.length : end)
+    yield bytes.subarray(from, end < 0 ? bytes.length : end)
     from = end < 0 ? bytes.length : end + 1
   }
 }
 
-function parseLine(key: string, line: string): unknown {
+function parseLine(key: string, line: Buffer): unknown {
   try {
-    return JSON.parse(line)
+    return JSON.parse(line.toString())
   } catch (cause) {
     throw new CorruptObjectError(key, 'a line of its manifest is no JSON', { cause })
   }
@@ -195,10 +211,20 @@ function expect<S extends v.GenericSchema>(
 
 function decodeChunks(
   key: string,
-  lines: readonly v.InferOutput<typeof ChunkLine>[],
+  entry: {
+    readonly name: string
+    readonly sizeBytes: number
+    readonly chunks: readonly v.InferOutput<typeof ChunkLine>[]
+  },
   packs: readonly string[],
 ): ChunkRef[] {
-  return lines.map((line) => {
+  const bytes = entry.chunks.reduce((sum, line) => sum + line[1], 0)
+  if (bytes !== entry.sizeBytes)
+    throw new CorruptObjectError(
+      key,
+      `its manifest gives "${entry.name}" ${entry.sizeBytes} bytes, and chunks of ${bytes}`,
+    )
+  return entry.chunks.map((line) => {
     if (line[0] === 0) return { hole: line[1] }
     const [id, lengthBytes, packNumber, offset, storedBytes, plainBytes, start] = line
     const pack = packs[packNumber]

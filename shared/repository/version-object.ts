@@ -52,10 +52,7 @@ export async function loadManifest(
   for (let next = n; next !== 0;) {
     const record = await requireVersion(log, next)
     chain.push(record)
-    const { base } = record.manifest
-    if (base >= next)
-      throw new CorruptObjectError(versionKey(log.stream, next), `its base is v${base}`)
-    next = base
+    next = record.manifest.base
   }
   const entries = new Map<string, Entry>()
   let faults: readonly Fault[] = []
@@ -68,12 +65,23 @@ export async function loadManifest(
   return { entries, faults }
 }
 
-/** No entry may lie below anything but a directory of the same version: nothing is ever written through a link. */
+/**
+ * No entry may lie below anything but a directory of the same version: nothing is ever written through a link.
+ * A hard link names a file that is none itself.
+ */
 function refuseBrokenTree(key: string, entries: ReadonlyMap<string, Entry>): void {
-  for (const { name } of entries.values()) {
+  for (const entry of entries.values()) {
+    const { name } = entry
     const parent = parentName(name)
     if (parent !== undefined && entries.get(parent)?.type !== 'directory')
       throw new CorruptObjectError(key, `it places "${name}" below something that is no directory`)
+    if (entry.type !== 'file' || entry.hardLinkOf === undefined) continue
+    const first = entries.get(entry.hardLinkOf)
+    if (first?.type !== 'file' || first.hardLinkOf !== undefined)
+      throw new CorruptObjectError(
+        key,
+        `it links "${name}" to "${entry.hardLinkOf}", which is no file of its own`,
+      )
   }
 }
 
