@@ -40,7 +40,7 @@ async function resolveTag(store: ObjectStore, log: VersionLog, tag: string): Pro
 async function resolveTime(log: VersionLog, time: Date): Promise<number> {
   const newest = await newestNotAfter(log, time)
   if (newest === undefined) return 0
-  return newestComplete(log, (await log.record(newest.n))?.record.log.head?.version ?? 0)
+  return newestComplete(log, await headNotAbove(log, newest.n))
 }
 
 /** Version `n`, or the newest complete one that it continues; 0 when there is none. */
@@ -48,16 +48,21 @@ async function newestComplete(log: VersionLog, n: number): Promise<number> {
   for (let next = n; next !== 0;) {
     const record = (await log.record(next))?.record
     if (record?.kind === 'version' && record.complete) return next
-    next = record?.kind === 'version' ? record.parent : await headBelow(log, next)
+    // A version that retention has thinned: the main line's head just before it stands in.
+    next = record?.kind === 'version' ? record.parent : await headNotAbove(log, next - 1)
   }
   return 0
 }
 
-/** A version that retention has thinned: the main line's head just before it stands in. */
-async function headBelow(log: VersionLog, n: number): Promise<number> {
-  const [older] = await log.numbers({ below: n, limit: 1 })
-  if (older === undefined) return 0
-  return (await log.record(older.n))?.record.log.head?.version ?? 0
+/** The main line's head as the newest record not above `n` tells it; one that is pruned meanwhile is passed over. */
+async function headNotAbove(log: VersionLog, n: number): Promise<number> {
+  for (let below = n + 1; ;) {
+    const [newest] = await log.numbers({ below, limit: 1 })
+    if (newest === undefined) return 0
+    const found = await log.record(newest.n)
+    if (found !== undefined) return found.record.log.head?.version ?? 0
+    below = newest.n
+  }
 }
 
 /** Binary search over the numbers, a listing of one key per step: the server's times grow with them. */
