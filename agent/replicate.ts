@@ -181,6 +181,7 @@ function logChanges(log: Log, status: Status): void {
       )
     if (now.unfenced && !before.unfenced)
       log.error('unfenced: this bucket overwrites what a conditional PUT should have refused')
+    if (now.note !== before.note && now.note !== '') log.info(now.note)
     if (now.phase !== before.phase) log.info({ phase: now.phase }, now.reason)
     if (now.lastVersion !== before.lastVersion)
       log.info(

@@ -24,6 +24,11 @@ export async function renderMetrics(
     lagOf(facts.unshippedSinceMs, nowMs),
   )
   gauge(
+    'unshipped_bytes',
+    'Bytes of changed files that could not be shipped yet.',
+    facts.unshippedBytes,
+  )
+  gauge(
     'last_version',
     'Number of the last version of this writer; 0: none yet.',
     facts.lastVersion,

@@ -20,6 +20,8 @@ export class AppState {
   readonly #identityAtStart: VolumeIdentity
   #doubtful: ReadonlySet<string> = new Set()
   #sawContent = false
+  /** Bytes of the files that the last picture had to read. */
+  pendingBytes = 0
   /** The sentence that says why the volume is not committed now; undefined when it is. */
   whyNot: string | undefined
 
@@ -98,6 +100,7 @@ export class AppState {
     if (this.whyNot !== undefined) return undefined
     if (!this.#sawContent && !hasContent(found.entries.values())) return undefined // fresh, and stays so
     const plan = planSnapshot(held.entries, found, this.#doubtful)
+    this.pendingBytes = plan.read.reduce((sum, { scanned }) => sum + scanned.sizeBytes, 0)
     const capture = await archive(this.layout, held, plan, packs, this.#clock)
     this.#doubtful = capture.doubtful
     this.#sawContent ||= hasContent(found.entries.values())

@@ -132,8 +132,11 @@ export class Committer {
         this.#chain.committed(appended.n, plan, changed)
         this.#heldAtMs = this.#clock.monotonicMs()
         this.#standing = { ...this.#standing, parent: appended.n }
-        const record = { ...draft, n: appended.n } as VersionRecord
-        return { n: appended.n, record, doubtful: capture.doubtful }
+        return {
+          n: appended.n,
+          record: appended.record as VersionRecord,
+          doubtful: capture.doubtful,
+        }
       }
       if (appended.outcome === 'stale') return this.#forgetHeld()
       const { writer } = this.#writer.identity

@@ -48,7 +48,7 @@ async function recordRestore(
   { decision }: Preparation,
   open: number,
 ): Promise<Line | undefined> {
-  const { writer, request } = context
+  const { writer, request, status } = context
   if (decision.kind === 'resume')
     return { lineage: decision.line.lineage, request: request?.text ?? null }
   const recorded = await writer.append(({ n, state }) =>
@@ -67,9 +67,13 @@ async function recordRestore(
           graceSeconds: writer.identity.graceSeconds,
         },
   )
-  return recorded === undefined
-    ? undefined
-    : { lineage: `L${recorded.n}`, request: decision.request }
+  if (recorded === undefined) return undefined
+  const { record } = recorded
+  if (record.kind === 'restore')
+    status.set({
+      note: `restoring ${decision.request} as v${record.resolved}; the way back is v${record.left.head?.version ?? 0}`,
+    })
+  return { lineage: record.lineage, request: decision.request }
 }
 
 async function rehydrate(

@@ -37,6 +37,7 @@ export type Appended =
   | {
       readonly outcome: 'created'
       readonly n: number
+      readonly record: LogRecord
       readonly view: LogView
       readonly body: Buffer
     }
@@ -86,7 +87,7 @@ export class LogWriter {
     const outcome = await this.log.create(n, record.id, body, signUntilMs)
     if (outcome === 'created') {
       this.#view = { n, state }
-      return { outcome, n, view: this.#view, body }
+      return { outcome, n, record, view: this.#view, body }
     }
     if (outcome === 'stale') return { outcome }
     return { outcome, view: await this.look() }

@@ -129,12 +129,13 @@ export class Replicator {
       }
       if (state.whyNot !== undefined) throw new HoldfastError(state.whyNot)
       if (this.#unseen) status.set({ unshippedSinceMs: this.#lastHintMs, problem: '' })
-      else status.set({ unshippedSinceMs: undefined, problem: '' })
+      else status.set({ unshippedSinceMs: undefined, unshippedBytes: 0, problem: '' })
       return true
     } catch (error) {
       if (!(error instanceof HoldfastError)) throw error
       status.set({
         problem: error.message,
+        unshippedBytes: state.pendingBytes,
         unshippedSinceMs: status.facts.unshippedSinceMs ?? beganMs,
       })
       return false

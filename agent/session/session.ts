@@ -50,7 +50,12 @@ export async function runSession(context: Context, options: SessionOptions): Pro
 /** `start`: the app has not run in this pod. `join`: it runs, or may run now, and nothing of it is touched. */
 async function chooseWay(context: Context): Promise<'start' | 'join'> {
   const { writer, status } = context
-  if (markProves(context)) return 'join'
+  try {
+    if (markProves(context)) return 'join'
+  } catch (error) {
+    if (!(error instanceof HoldfastError)) throw error
+    return 'start' // a mark that does not read: the start says so, and holds
+  }
   try {
     const head = await writer.log.head()
     if (head === undefined) return 'start'

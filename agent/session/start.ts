@@ -58,6 +58,7 @@ async function tryStart(context: Context, own: OwnOpen): Promise<Outcome> {
   if (view === undefined) return 'again'
   const decision = await decide(context, view)
   if (decision.kind === 'hold') return { hold: decision.reason }
+  context.status.set({ note: noteOf(context, decision) })
   const prepared = await prepare(context, decision)
   await context.step('decided')
   if (context.stopping.aborted) return 'again' // a pod told to stop opens nothing
@@ -84,4 +85,11 @@ function isOpen(
     owner?.writer === writer.identity.writer &&
     owner.lineage === line.lineage
   )
+}
+
+/** For whoever wonders why a pin restores nothing. */
+function noteOf({ request }: Context, decision: ActiveDecision): string {
+  if (decision.kind !== 'resume' || !decision.fulfilled || request === undefined) return ''
+  const head = decision.line.head?.version ?? 0
+  return `${request.text} is fulfilled already: the volume goes on from v${head}; set holdfast.dev/restore-request to a new value to ask again`
 }

@@ -19,6 +19,10 @@ export interface StatusFacts {
   readonly lastCommittedAtMs: number
   /** Monotonic time since which something is known to be unshipped; undefined when all is shipped. */
   readonly unshippedSinceMs: number | undefined
+  /** Bytes of the files that the last look found changed and that are not durable yet. */
+  readonly unshippedBytes: number
+  /** What a person should know once: a request that was fulfilled before, a way back. */
+  readonly note: string
   /** Why nothing is committed, or why the store refuses; empty when all is well. */
   readonly problem: string
 }
@@ -34,6 +38,8 @@ export class Status {
     lastComplete: true,
     lastCommittedAtMs: 0,
     unshippedSinceMs: undefined,
+    unshippedBytes: 0,
+    note: '',
     problem: '',
   }
   readonly #listeners = new Set<(now: StatusFacts, before: StatusFacts) => void>()

@@ -1,0 +1,53 @@
+/** A version into directories outside of any pod: no marks, no log; what is there is compared, and only what differs is fetched. */
+import type { Clock } from '../../shared/clock.ts'
+import { HoldfastError } from '../../shared/errors.ts'
+import type { ObjectStore } from '../../shared/object-store/object-store.ts'
+import type { Patience } from '../../shared/patience.ts'
+import type { Manifest } from '../../shared/repository/manifest.ts'
+import type { StreamName } from '../../shared/stream-name.ts'
+import { scan } from '../capture/scanner.ts'
+import type { Layout } from '../volume/layout.ts'
+import { displayPath } from '../volume/layout.ts'
+import { ChunkSource } from './chunk-source.ts'
+import { inspect } from './present.ts'
+import type { RestorePlan } from './restore-plan.ts'
+import { chunksToFetch, planRestore } from './restore-plan.ts'
+import type { RestoreProgress, RestoreResult } from './restorer.ts'
+import { runRestore } from './restorer.ts'
+import { requireSpace } from './space.ts'
+
+/**
+ * What has to be done so that the layout's directories hold exactly this manifest. Changes nothing.
+ * Throws a `HoldfastError` for what cannot be looked at, `NoSpaceError` when there is no room.
+ */
+export async function planInto(
+  layout: Layout,
+  manifest: Manifest,
+  clock: Clock,
+): Promise<RestorePlan> {
+  const here = await scan(layout)
+  const [first] = here.unreadable
+  if (first !== undefined)
+    throw new HoldfastError(
+      `${displayPath(
+        layout.roots.map(({ at }) => ({ path: at })),
+        first.name,
+      )} cannot be read (${first.why}), so it cannot be compared with the version: restore as a user who may, or into another directory`,
+    )
+  const present = await inspect(layout, manifest.entries, here, true, clock)
+  const plan = planRestore(manifest.entries, manifest.faults, present)
+  requireSpace(layout, manifest.entries, plan)
+  return plan
+}
+
+/** Runs the plan; all of it is durable when this resolves. Files whose bytes are damaged are listed, everything else is restored. */
+export async function runInto(
+  layout: Layout,
+  plan: RestorePlan,
+  from: { store: ObjectStore; stream: StreamName; patience: Patience },
+  onProgress: (progress: RestoreProgress) => void,
+): Promise<RestoreResult & { fetchedBytes: number }> {
+  const source = new ChunkSource(from.store, from.stream, chunksToFetch(plan.files), from.patience)
+  const result = await runRestore(layout, plan, source, onProgress)
+  return { ...result, fetchedBytes: source.fetchedBytes }
+}
