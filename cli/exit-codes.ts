@@ -1,0 +1,14 @@
+/** What a command's exit code says. Errors carry theirs (`shared/errors.ts`). */
+export const EXIT = {
+  done: 0,
+  /** Nothing was made. */
+  failed: 1,
+  usage: 2,
+  /** Made, and not all of it: the list says what is missing. */
+  partial: 3,
+  /** No such repository, stream or version. */
+  notFound: 10,
+  /** Kept for encrypted repositories. */
+  wrongKey: 12,
+  cancelled: 130,
+} as const

@@ -1,0 +1,39 @@
+/** A store for one command: asked again while it does not answer, up to the command's time-out, and not any more once it was cancelled. */
+import type { ObjectStore } from '../shared/object-store/object-store.ts'
+import type { Patience } from '../shared/patience.ts'
+import { untilReachable } from '../shared/patience.ts'
+import type { Signals } from './signals.ts'
+
+export interface Traffic {
+  /** Bytes that the store has acknowledged. */
+  readonly onUploaded?: (bytes: number) => void
+}
+
+export function patientStore(
+  store: ObjectStore,
+  patience: Patience,
+  signals: Signals,
+  { onUploaded }: Traffic = {},
+): ObjectStore {
+  const ask = async <T>(operation: () => Promise<T>): Promise<T> => {
+    signals.check()
+    try {
+      return await untilReachable(operation, patience)
+    } catch (error) {
+      signals.check()
+      throw error
+    }
+  }
+  return {
+    url: store.url,
+    create: async (key, body) => {
+      const made = await ask(() => store.create(key, body))
+      onUploaded?.(body.length)
+      return made
+    },
+    get: (key, range) => ask(() => store.get(key, range)),
+    list: (prefix, options) => ask(() => store.list(prefix, options)),
+    folders: (prefix) => ask(() => store.folders(prefix)),
+    delete: (key) => ask(() => store.delete(key)),
+  }
+}

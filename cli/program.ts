@@ -1,0 +1,158 @@
+/** The commands and their flags. What they do is loaded only when one of them is called. */
+import { Command, Option } from 'commander'
+import { parseStreamName } from '../shared/stream-name.ts'
+import {
+  directoryValue,
+  durationValue,
+  imageValue,
+  limitValue,
+  pinValue,
+  tagValue,
+  textsValue,
+} from './option-values.ts'
+import type { ReplicateOptions } from './replicate-options.ts'
+import type { RestoreOptions } from './restore.ts'
+import type { Surroundings } from './surroundings.ts'
+import type { VersionsOptions } from './versions.ts'
+import { ABOUT, EXAMPLES, EXIT_CODES } from './help-texts.ts'
+
+const DEFAULT_TIMEOUT_MS = 60_000
+const DEFAULT_WITHIN_MS = 5_000
+const DEFAULT_LIMIT = 50
+
+/** @param onEnd is told the exit code of a command that came to its end. */
+export function createProgram(surroundings: Surroundings, onEnd: (code: number) => void): Command {
+  const { terminal } = surroundings
+  const program = new Command('holdfast')
+    .description(ABOUT)
+    .version('0.1.0')
+    .addHelpText('after', EXIT_CODES)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => {
+        terminal.print(text.trimEnd())
+      },
+      // The error itself, thrown, is what is shown; help that nobody asked for (`holdfast` alone) is shown as it is.
+      outputError: () => undefined,
+      writeErr: (text) => {
+        terminal.note(text.trimEnd())
+      },
+    })
+    .showSuggestionAfterError()
+    // So that `restore --version v2` is the command's own flag.
+    .enablePositionalOptions()
+  addReplicate(program, surroundings, onEnd)
+  addRestore(program, surroundings, onEnd)
+  addReaders(program, surroundings, onEnd)
+  return program
+}
+
+type OnEnd = (code: number) => void
+
+function addReplicate(program: Command, surroundings: Surroundings, onEnd: OnEnd): void {
+  command(program, 'replicate', 'ship a directory: every change of it becomes a version')
+    .addOption(streamOption().makeOptionMandatory())
+    .addOption(
+      new Option('--path <dir>', 'what to ship: a directory or a file; may be given several times')
+        .argParser(textsValue('--path'))
+        .default([], 'none')
+        .makeOptionMandatory(),
+    )
+    .addOption(
+      new Option(
+        '--exclude <glob>',
+        'leave out what matches, relative to the path: "*.tmp" right there, "**/*.tmp" at any depth, "cache/" a directory and all below; may be given several times',
+      )
+        .argParser(textsValue('--exclude'))
+        .default([], 'nothing'),
+    )
+    .addOption(
+      new Option('--within <duration>', 'a change is durable within this time')
+        .argParser(durationValue('--within'))
+        .default(DEFAULT_WITHIN_MS, '5s'),
+    )
+    .option('--once', 'ship what changed, commit, and exit', false)
+    .addOption(
+      new Option(
+        '--image <name=ref>',
+        'an image to record with each version; may be given several times',
+      )
+        .argParser(imageValue)
+        .default([], 'none'),
+    )
+    .addOption(
+      new Option(
+        '--tag <name>',
+        'make a version of this name now, also when nothing changed; a tag is never moved',
+      ).argParser(tagValue),
+    )
+    .addHelpText('after', EXAMPLES.replicate)
+    .action(async (options: ReplicateOptions) => {
+      onEnd(await (await import('./replicate.ts')).replicate(options, surroundings))
+    })
+}
+
+function addRestore(program: Command, surroundings: Surroundings, onEnd: OnEnd): void {
+  command(program, 'restore', 'make a directory hold exactly one version; prints the plan first')
+    .addOption(streamOption().makeOptionMandatory())
+    .addOption(
+      new Option('--to <dir>', 'the directory; what the version does not have is removed from it')
+        .argParser(directoryValue)
+        .makeOptionMandatory(),
+    )
+    .addOption(pinOption().default({ kind: 'latest' }, 'latest'))
+    .option('--dry-run', 'print the plan, and change nothing', false)
+    .addHelpText('after', EXAMPLES.restore)
+    .action(async (options: RestoreOptions) => {
+      onEnd(await (await import('./restore.ts')).restore(options, surroundings))
+    })
+}
+
+function addReaders(program: Command, surroundings: Surroundings, onEnd: OnEnd): void {
+  command(
+    program,
+    'versions',
+    'list versions and restores, newest first; without --stream, all streams',
+  )
+    .addOption(streamOption())
+    .addOption(
+      new Option('--limit <count>', 'how many lines at most')
+        .argParser(limitValue)
+        .default(DEFAULT_LIMIT),
+    )
+    .addHelpText('after', EXAMPLES.versions)
+    .action(async (options: VersionsOptions) => {
+      onEnd(await (await import('./versions.ts')).versions(options, surroundings))
+    })
+}
+
+function command(program: Command, name: string, description: string): Command {
+  return program
+    .command(name)
+    .description(description)
+    .requiredOption(
+      '--store <url>',
+      'the repository: s3://BUCKET/PREFIX or file:///DIRECTORY; S3 credentials come from the AWS environment',
+    )
+    .addOption(
+      new Option('--output <format>', 'for people, or one JSON document')
+        .choices(['table', 'json'])
+        .default('table'),
+    )
+    .addOption(
+      new Option('--timeout <duration>', 'give up when the store has not answered for so long')
+        .argParser(durationValue('--timeout'))
+        .default(DEFAULT_TIMEOUT_MS, '60s'),
+    )
+}
+
+function streamOption(): Option {
+  return new Option(
+    '--stream <namespace/app/slot>',
+    'whose history: for example shop/shop/0',
+  ).argParser(parseStreamName)
+}
+
+function pinOption(description = 'v3, latest, a tag, or a time as 20261120T141500Z'): Option {
+  return new Option('--version <version>', description).argParser(pinValue)
+}

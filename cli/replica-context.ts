@@ -1,0 +1,38 @@
+/** The agent's session, composed for a command: no pod, no volume, no mark. */
+import { hostname } from 'node:os'
+import { AppState } from '../agent/session/app-state.ts'
+import type { Context } from '../agent/session/context.ts'
+import { newWriter } from '../agent/session/identity.ts'
+import { LogWriter } from '../agent/session/log-writer.ts'
+import { Status } from '../agent/session/status.ts'
+import { layoutOfDirectories } from '../agent/volume/layout.ts'
+import { VersionLog } from '../shared/repository/version-log.ts'
+import type { ReplicateOptions } from './replicate-options.ts'
+import type { OpenRepository } from './repository.ts'
+
+export function replicaContext(
+  { path, exclude, image, stream }: ReplicateOptions,
+  { store, patience }: OpenRepository,
+  stopping: AbortSignal,
+): Context {
+  const host = hostname()
+  const pod = { name: `cli@${host}`, uid: `cli@${host}`, node: host }
+  const log = new VersionLog(store, stream, patience)
+  return {
+    store,
+    writer: new LogWriter(log, newWriter(pod, 0), patience),
+    state: new AppState(layoutOfDirectories(path, exclude), patience.clock),
+    facts: {
+      roots: path.map((declared) => ({ path: declared, as: 'files' })),
+      images: image,
+      templateHash: null,
+    },
+    patience,
+    status: new Status(),
+    step: () => undefined,
+    request: undefined,
+    whenEmpty: 'resume',
+    exclusive: true,
+    stopping,
+  }
+}
