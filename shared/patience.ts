@@ -21,16 +21,17 @@ const LAST_WAIT_MS = 60_000
  */
 export async function untilReachable<T>(attempt: () => Promise<T>, patience: Patience): Promise<T> {
   const { clock, giveUpAfterMs = Infinity, signal, onRetry } = patience
+  const isStopped = () => signal?.aborted === true
   const endMs = clock.monotonicMs() + giveUpAfterMs
   for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(waitMs * 2, LAST_WAIT_MS)) {
     try {
       return await attempt()
     } catch (error) {
       if (!(error instanceof UnreachableError)) throw error
-      if (signal?.aborted === true || clock.monotonicMs() >= endMs) throw error
+      if (isStopped() || clock.monotonicMs() >= endMs) throw error
       onRetry?.(error)
       await clock.sleep(waitMs * (0.5 + Math.random() / 2), signal)
-      if (signal?.aborted === true) throw error
+      if (isStopped()) throw error
     }
   }
 }

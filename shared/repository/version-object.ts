@@ -1,5 +1,5 @@
 import type { Manifest, ManifestDelta } from './manifest.ts'
-import { applyDeltaInPlace, decodeManifest, encodeManifest } from './manifest.ts'
+import { EMPTY_MANIFEST, applyDeltaInPlace, decodeManifest, encodeManifest } from './manifest.ts'
 import { CorruptObjectError, NotFoundError } from '../errors.ts'
 import type { ObjectStore } from '../object-store/object-store.ts'
 import { formatStreamName } from '../stream-name.ts'
@@ -48,6 +48,7 @@ export async function loadManifest(
   log: VersionLog,
   n: number,
 ): Promise<Manifest> {
+  if (n === 0) return EMPTY_MANIFEST
   const chain: VersionRecord[] = []
   for (let next = n; next !== 0;) {
     const record = await requireVersion(log, next)

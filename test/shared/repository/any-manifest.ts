@@ -1,5 +1,5 @@
 /** Random entries as a volume could have them: any bytes as names, every kind of metadata, holes, hard links. */
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import type { ChunkRef, Entry, Fault, FileEntry } from '../../../shared/repository/entry.ts'
 
 const nastyUnit = fc.constantFrom(
@@ -20,7 +20,11 @@ export const part = fc
   .string({ unit: nastyUnit, minLength: 1, maxLength: 4 })
   .filter((name) => name !== '.' && name !== '..')
 const hex = (length: number) =>
-  fc.string({ unit: fc.constantFrom(...'0123456789abcdef'), minLength: length, maxLength: length })
+  fc.string({
+    unit: fc.constantFrom(...'0123456789abcdef'.split('')),
+    minLength: length,
+    maxLength: length,
+  })
 
 const chunk: fc.Arbitrary<ChunkRef> = fc.oneof(
   fc.record({ hole: fc.integer({ min: 1, max: 2 ** 40 }) }),
@@ -96,8 +100,9 @@ export const anyEntries: fc.Arbitrary<Map<string, Entry>> = fc
         entries.push({ ...entry, name: `0/${name}/${below}` })
     }
     const first = entries.find((entry): entry is FileEntry => entry.type === 'file')
-    for (let i = 0; first !== undefined && i < links; i += 1)
-      entries.push({ ...first, name: `0/link ${i}`, hardLinkOf: first.name })
+    if (first !== undefined)
+      for (let i = 0; i < links; i += 1)
+        entries.push({ ...first, name: `0/link ${i}`, hardLinkOf: first.name })
     return new Map(entries.map((entry) => [entry.name, entry]))
   })
 

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { zstdCompressSync } from 'node:zlib'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { CorruptObjectError } from '../../../shared/errors.ts'
 import type { FrameRef } from '../../../shared/repository/frame.ts'

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { CorruptObjectError } from '../../../shared/errors.ts'
 import { parseLogRecord } from '../../../shared/repository/log-record.ts'

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { CorruptObjectError } from '../../../shared/errors.ts'
 import type { Entry } from '../../../shared/repository/entry.ts'
@@ -11,6 +11,8 @@ import { anyEntries, anyFaults } from './any-manifest.ts'
 
 const sorted = (entries: Iterable<Entry>) =>
   [...entries].toSorted((a, b) => (a.name < b.name ? -1 : 1))
+
+const encodeAll = (changed: Entry[]) => encodeManifest({ changed, gone: [], faults: [] }, '')
 
 /** As `decodeManifest` gives it back once the object is v7: what lay "inline" lies there. */
 const inVersion7 = (entry: Entry): Entry =>
@@ -57,8 +59,7 @@ it('is the same bytes for the same entries in any order', () => {
   fc.assert(
     fc.property(anyEntries, (entries) => {
       const changed = [...entries.values()].filter((entry) => entry.type !== 'file')
-      const encode = (list: Entry[]) => encodeManifest({ changed: list, gone: [], faults: [] }, '')
-      expect(encode(changed.toReversed())).toEqual(encode(changed))
+      expect(encodeAll(changed.toReversed())).toEqual(encodeAll(changed))
     }),
   )
 })
