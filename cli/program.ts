@@ -10,9 +10,12 @@ import {
   tagValue,
   textsValue,
 } from './option-values.ts'
+import type { DiffOptions } from './diff.ts'
 import type { ReplicateOptions } from './replicate-options.ts'
 import type { RestoreOptions } from './restore.ts'
+import type { ShowOptions } from './show.ts'
 import type { Surroundings } from './surroundings.ts'
+import type { VerifyOptions } from './verify.ts'
 import type { VersionsOptions } from './versions.ts'
 import { ABOUT, EXAMPLES, EXIT_CODES } from './help-texts.ts'
 
@@ -124,6 +127,35 @@ function addReaders(program: Command, surroundings: Surroundings, onEnd: OnEnd):
     .action(async (options: VersionsOptions) => {
       onEnd(await (await import('./versions.ts')).versions(options, surroundings))
     })
+  command(program, 'show', 'tell everything about one version')
+    .argument('<version>', 'v3, latest, a tag, or a time', pinValue)
+    .addOption(streamOption().makeOptionMandatory())
+    .option('--files', 'list its entries, too', false)
+    .addHelpText('after', EXAMPLES.show)
+    .action(async (version: ShowOptions['version'], options: Omit<ShowOptions, 'version'>) => {
+      onEnd(await (await import('./show.ts')).show({ ...options, version }, surroundings))
+    })
+  command(program, 'verify', 'read and rehash every byte that versions refer to')
+    .addOption(streamOption())
+    .addOption(pinOption('only this version'))
+    .addHelpText('after', EXAMPLES.verify)
+    .action(async (options: VerifyOptions) => {
+      onEnd(await (await import('./verify.ts')).verify(options, surroundings))
+    })
+  command(program, 'diff', 'tell what differs between two versions')
+    .argument('<from>', 'v3, latest, a tag, or a time', pinValue)
+    .argument('<to>', 'likewise', pinValue)
+    .addOption(streamOption().makeOptionMandatory())
+    .addHelpText('after', EXAMPLES.diff)
+    .action(
+      async (
+        from: DiffOptions['from'],
+        to: DiffOptions['to'],
+        options: Omit<DiffOptions, 'from' | 'to'>,
+      ) => {
+        onEnd(await (await import('./diff.ts')).diff({ ...options, from, to }, surroundings))
+      },
+    )
 }
 
 function command(program: Command, name: string, description: string): Command {

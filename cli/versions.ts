@@ -53,6 +53,7 @@ export async function versions(
     })
   else {
     terminal.print(rowsTable(rows, tags))
+    for (const row of rows) if ('damage' in row) terminal.note(`note: v${row.n}: ${row.damage}`)
     if (more) terminal.note(`older ones are not shown: --limit ${options.limit * 2} shows more`)
   }
   for (const key of listing.strays) terminal.note(`note: object ${key} belongs to no log`)
@@ -90,7 +91,7 @@ function rowsTable(rows: readonly Row[], tags: ReadonlySet<string>): string {
 }
 
 function rowCells(row: Row, tags: ReadonlySet<string>): string[] {
-  if ('damage' in row) return ['', '', '', `damaged: ${row.damage}`]
+  if ('damage' in row) return ['', '', '', 'damaged']
   const { record } = row
   if (record.kind === 'restore') return ['main', restoreText(record)]
   if (record.kind !== 'version') return []

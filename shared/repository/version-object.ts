@@ -70,7 +70,7 @@ export async function loadManifest(
  * No entry may lie below anything but a directory of the same version: nothing is ever written through a link.
  * A hard link names a file that is none itself.
  */
-function refuseBrokenTree(key: string, entries: ReadonlyMap<string, Entry>): void {
+export function refuseBrokenTree(key: string, entries: ReadonlyMap<string, Entry>): void {
   for (const entry of entries.values()) {
     const { name } = entry
     const parent = parentName(name)
@@ -92,13 +92,19 @@ async function loadDelta(
   record: VersionRecord,
 ): Promise<ManifestDelta> {
   const key = versionKey(log.stream, record.n)
-  const { frame, sha256 } = record.manifest
+  const { frame } = record.manifest
   const object = await store.get(key, { offset: frame.offset, lengthBytes: frame.storedBytes })
   if (object === undefined)
     throw new NotFoundError(
       `v${record.n} of ${formatStreamName(log.stream)} has gone while it was read`,
     )
-  const plain = decodeFrame(key, object.body, frame)
+  return decodeDelta(key, record, object.body)
+}
+
+/** What a version's own frame says: all entries, or what changed since its base. Throws `CorruptObjectError`. */
+export function decodeDelta(key: string, record: VersionRecord, stored: Buffer): ManifestDelta {
+  const { frame, sha256 } = record.manifest
+  const plain = decodeFrame(key, stored, frame)
   if (sha256Hex(plain) !== sha256)
     throw new CorruptObjectError(key, 'its manifest does not match its hash')
   return decodeManifest(key, plain, `v${record.n}`)

@@ -1,0 +1,63 @@
+/** What a stream has besides its log and the packs that versions refer to: tags, the head, and what nothing refers to. */
+import { CorruptObjectError } from '../shared/errors.ts'
+import type { VersionRecord } from '../shared/repository/log-record.ts'
+import {
+  packsPrefix,
+  streamPrefix,
+  tagsPrefix,
+  versionsPrefix,
+} from '../shared/repository/object-keys.ts'
+import { listTags, readTag } from '../shared/repository/tags.ts'
+import type { StreamInRepository } from './repository.ts'
+import type { ChunkPlaces } from './verify-packs.ts'
+
+export async function checkOtherObjects(
+  from: StreamInRepository,
+  versions: readonly VersionRecord[],
+  places: ChunkPlaces,
+): Promise<{ problems: string[]; unreferenced: string[] }> {
+  const known = new Set(versions.map(({ n }) => n))
+  return {
+    problems: [...(await tagProblems(from, known)), ...headProblems(versions, known)],
+    unreferenced: await unreferenced(from, places),
+  }
+}
+
+async function tagProblems(
+  { store, log }: StreamInRepository,
+  versions: ReadonlySet<number>,
+): Promise<string[]> {
+  const problems: string[] = []
+  for (const tag of await listTags(store, log.stream)) {
+    try {
+      const n = await readTag(store, log.stream, tag)
+      if (n !== undefined && !versions.has(n))
+        problems.push(`the tag "${tag}" names v${n}, which is no readable version`)
+    } catch (error) {
+      if (!(error instanceof CorruptObjectError)) throw error
+      problems.push(error.message)
+    }
+  }
+  return problems
+}
+
+/** The newest record that is a version names itself, or another, as what `latest` is. */
+function headProblems(versions: readonly VersionRecord[], known: ReadonlySet<number>): string[] {
+  const latest = versions.at(-1)?.log.head?.version ?? 0
+  return latest === 0 || known.has(latest)
+    ? []
+    : [`the log says that latest is v${latest}, which is no readable version`]
+}
+
+async function unreferenced(
+  { store, log }: StreamInRepository,
+  places: ChunkPlaces,
+): Promise<string[]> {
+  const { stream } = log
+  const objects = await store.list(streamPrefix(stream))
+  return objects.flatMap(({ key }) => {
+    if (key.startsWith(versionsPrefix(stream)) || key.startsWith(tagsPrefix(stream))) return []
+    const packs = packsPrefix(stream)
+    return key.startsWith(packs) && places.has(key.slice(packs.length)) ? [] : key
+  })
+}
