@@ -1,6 +1,6 @@
 /**
  * Once a pod's app was let go, no agent of that pod changes a byte. The proof is the volume's mark with this pod's uid
- * and this boot; where the app wiped that, a `done` or a version of this pod and boot in the log. An `open` alone
+ * and this boot; where the app wiped that, a `done` or a version of this pod and boot in the log. An `open` alone, or the safety version after it,
  * proves nothing: the agent may have crashed before it rehydrated.
  */
 import type { Context } from './context.ts'
@@ -25,6 +25,7 @@ export async function logProves({ writer }: Context, view: LogView): Promise<boo
   if (owner === null || head === null || !settled) return false
   if (owner.pod.uid !== uid || owner.pod.boot !== boot) return false
   const record = (await writer.log.record(head.n))?.record
+  if (record?.kind === 'version' && record.reason === 'safety') return false
   return record?.pod.uid === uid && record.pod.boot === boot
 }
 
