@@ -19,11 +19,13 @@ export function markProves({ state, writer }: Context): boolean {
   )
 }
 
-export async function logProves({ writer }: Context, view: LogView): Promise<boolean> {
+export async function logProves({ writer, request }: Context, view: LogView): Promise<boolean> {
   const { owner, head, settled } = view.state
   const { uid, boot } = writer.identity.pod
-  if (owner === null || head === null || !settled) return false
+  if (owner === null || !settled) return false
   if (owner.pod.uid !== uid || owner.pod.boot !== boot) return false
+  // Nothing to bring back: whether the app ran or not, what the volume holds is its own, and has to be shipped.
+  if (head === null) return request === undefined
   const record = (await writer.log.record(head.n))?.record
   if (record?.kind === 'version' && record.reason === 'safety') return false
   return record?.pod.uid === uid && record.pod.boot === boot
