@@ -1,6 +1,6 @@
 /**
  * Once a pod's app was let go, no agent of that pod changes a byte. The proof is the volume's mark with this pod's uid
- * and this boot; where the app wiped that, a `done` or a version of this pod and boot in the log. An `open` alone, or the safety version after it,
+ * and this boot; where the app wiped that, a `done` or a version of this pod and boot in the log. An `open` alone
  * proves nothing: the agent may have crashed before it rehydrated.
  */
 import type { Context } from './context.ts'
@@ -17,6 +17,13 @@ export function markProves({ state, writer }: Context): boolean {
         mark?.dirty === false && mark.settled && mark.pod.uid === uid && mark.pod.boot === boot,
     )
   )
+}
+
+/** Before an app is let go without a record in the log: a restarted agent of this pod must find the proof. Throws `VolumeError`. */
+export function leaveProof({ state, writer }: Context): void {
+  const { uid, boot } = writer.identity.pod
+  for (const { volume, mark } of state.marks())
+    if (mark !== undefined) state.writeMarks({ ...mark, pod: { uid, boot } }, [volume])
 }
 
 export async function logProves({ writer, request }: Context, view: LogView): Promise<boolean> {

@@ -6,7 +6,7 @@
  */
 import { HoldfastError } from '../../shared/errors.ts'
 import type { Hints } from '../capture/watcher.ts'
-import { logProves, markProves, mayStartOffline } from './app-has-run.ts'
+import { leaveProof, logProves, markProves, mayStartOffline } from './app-has-run.ts'
 import type { Committer, TakeCapture } from './committer.ts'
 import type { Context } from './context.ts'
 import { join } from './join.ts'
@@ -64,7 +64,19 @@ async function chooseWay(context: Context): Promise<'start' | 'join'> {
   } catch (error) {
     if (!(error instanceof HoldfastError)) throw error
     status.set({ problem: error.message })
-    return mayStartOffline(context) ? 'join' : 'start' // a start waits for the store, and says so
+    return chooseOffline(context)
+  }
+}
+
+/** A start waits for the store, and for a volume that takes no mark, and says so. */
+function chooseOffline(context: Context): 'start' | 'join' {
+  try {
+    if (!mayStartOffline(context)) return 'start'
+    leaveProof(context)
+    return 'join'
+  } catch (error) {
+    if (!(error instanceof HoldfastError)) throw error
+    return 'start'
   }
 }
 
