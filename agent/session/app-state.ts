@@ -66,6 +66,11 @@ export class AppState {
     return hasContent(found.entries.values()) || found.unreadable.length > 0
   }
 
+  /** From now on the state is another one: what was seen before a restore does not say that this one has files. */
+  beginAnew(): void {
+    this.#sawContent = false
+  }
+
   /** Files whose times do not prove that they are as the held version has them, because it saw them so soon after. */
   doubtSince(held: HeldVersion, scannedAt: Date): void {
     const sinceNs = BigInt(scannedAt.getTime()) * 1_000_000n - DOUBTFUL_NS

@@ -70,6 +70,7 @@ export function mainCommitter(
   held: HeldVersion = new HeldVersion(target.manifest),
 ): Committer {
   const { store, writer, facts, patience, state } = context
+  state.beginAnew()
   if (target.record !== undefined) state.doubtSince(held, new Date(target.record.scannedAt))
   return new Committer(store, writer, facts, patience, {
     standing: { open, main: true, lineage: line.lineage, parent: target.version },
