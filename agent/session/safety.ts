@@ -34,7 +34,8 @@ export async function saveBefore(
 }
 
 /**
- * On the main line where the volume is its head, or newer; else on a branch, which refers to nothing of the head.
+ * On the main line where the volume is its head, or newer; else on a branch, which refers to nothing of the head and
+ * does not continue it either.
  * It sets no marks: a mark would say that this start is already over.
  */
 async function safetyCommitter(
@@ -52,7 +53,7 @@ async function safetyCommitter(
   if (base.record !== undefined) state.doubtSince(held, new Date(base.record.scannedAt))
   const standing: Standing = isHead
     ? { open, main: true, lineage, parent }
-    : { open, main: false, lineage: `${lineage}/${writer.identity.writer}`, parent }
+    : { open, main: false, lineage: `${lineage}/${writer.identity.writer}`, parent: 0 }
   return new Committer(store, writer, facts, patience, {
     standing,
     held,
