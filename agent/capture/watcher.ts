@@ -33,6 +33,8 @@ export function watchLayout(layout: Layout, onDegraded: (why: string) => void): 
     },
   )
   watcher.on('raw', hint)
+  // What changed between the first scan and the first watch had nobody to see it.
+  watcher.on('ready', hint)
   watcher.on('addDir', hint)
   watcher.on('unlinkDir', hint)
   watcher.on('error', (error) => {

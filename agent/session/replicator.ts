@@ -121,7 +121,7 @@ export class Replicator {
     this.#unseen = false
     const beganMs = clock.monotonicMs()
     try {
-      const result = await this.#committer.commit(this.#options.take, { reason })
+      const result = await this.#committer.commit(this.#take, { reason })
       this.#lastScanMs = clock.monotonicMs() - beganMs
       if (result !== undefined) {
         await step('committed')
@@ -140,6 +140,13 @@ export class Replicator {
       })
       return false
     }
+  }
+
+  /** Its bytes are in the store, no version refers to them yet. */
+  readonly #take: TakeCapture = async (held, packs) => {
+    const capture = await this.#options.take(held, packs)
+    if (capture !== undefined) await this.#context.step('captured')
+    return capture
   }
 
   #report(n: number, complete: boolean): void {
@@ -171,7 +178,7 @@ export class Replicator {
     const { stream } = writer.log
     const known = await untilReachable(() => readTag(store, stream, tag), patience)
     if (known !== undefined) return known
-    const result = await this.#committer.commit(this.#options.take, {
+    const result = await this.#committer.commit(this.#take, {
       reason: 'backup',
       tag,
       always: true,
