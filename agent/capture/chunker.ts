@@ -8,9 +8,9 @@ import { createHash } from 'node:crypto'
 export const MIN_CHUNK_BYTES = 256 * 1024
 export const AVERAGE_CHUNK_BYTES = 1024 * 1024
 export const MAX_CHUNK_BYTES = 4 * 1024 * 1024
-/** Cuts are rarer than 1 in the average before it, more frequent after it: two bits each way. */
-const HARD_MASK = 0xff_fc_00_00 >>> 0
-const EASY_MASK = 0xff_c0_00_00 >>> 0
+/** 22 and 18 bits: cuts are rarer than 1 in the average (20 bits) before it, more frequent after it. */
+const HARD_MASK = 0xff_ff_fc_00 >>> 0
+const EASY_MASK = 0xff_ff_c0_00 >>> 0
 
 const GEAR = gearTable()
 
