@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Clock } from '../../shared/clock.ts'
 import type { ChunkRef, Entry, Fault, FileEntry } from '../../shared/repository/entry.ts'
-import { sameEntry } from '../../shared/repository/entry.ts'
+import { sameContent, sameEntry } from '../../shared/repository/entry.ts'
 import type { PackWriter, PackedBytes } from '../../shared/repository/pack-writer.ts'
 import type { Layout } from '../volume/layout.ts'
 import { isDatabase, locationOf } from '../volume/layout.ts'
@@ -53,6 +53,7 @@ export async function archive(
     await run.read(file)
     if (i % TURN_FILES === 0) await nextTurn()
   }
+  run.mendLinks()
   const packed = await writer.finish()
   return { ...run.result(), packed }
 }
@@ -143,10 +144,40 @@ class ArchiveRun {
     if (this.#held.entries.has(name)) this.gone.push(name)
   }
 
+  /**
+   * Between scan and read, a hard link's first name may go, become another file, or be read at another moment. A
+   * version says of every link the same as of its first name; where that is no more, the link is a file of its own.
+   */
+  mendLinks(): void {
+    const now = new Map<string, Entry>(this.#changed)
+    for (const entry of this.#refreshed) now.set(entry.name, entry)
+    const gone = new Set(this.gone)
+    if (now.size + gone.size === 0) return
+    const entryNow = (name: string) =>
+      gone.has(name) ? undefined : (now.get(name) ?? this.#held.entries.get(name))
+    const mend = (link: Entry) => {
+      if (link.type !== 'file' || link.hardLinkOf === undefined) return
+      const mended = mendedLink(link, entryNow(link.hardLinkOf))
+      if (mended !== link) this.offer(mended)
+    }
+    for (const link of now.values()) mend(link)
+    for (const link of this.#held.entries.values())
+      if (!now.has(link.name) && !gone.has(link.name)) mend(link)
+  }
+
   async #keep(bytes: Buffer): Promise<ChunkRef> {
     const id = createHash('sha256').update(bytes).digest('hex')
     return this.#held.chunk(id) ?? this.#writer.find(id) ?? this.#writer.add(id, bytes)
   }
+}
+
+function mendedLink(link: FileEntry, first: Entry | undefined): FileEntry {
+  const isThere = first?.type === 'file' && first.hardLinkOf === undefined
+  if (isThere && sameContent(first, link)) return link
+  if (isThere && first.inode === link.inode)
+    return { ...first, name: link.name, hardLinkOf: first.name }
+  const { hardLinkOf: _gone, ...own } = link
+  return own
 }
 
 function whyUnreadable(error: unknown): string | undefined {

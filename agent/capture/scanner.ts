@@ -144,8 +144,10 @@ function list(found: Found, name: string, location: string): string[] {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     // A directory that went between lstat and now is deleted; its entry would be a lie, the next scan has the truth.
-    if (code === 'ENOENT') found.entries.delete(name)
-    else found.unreadable.push({ name, kind: 'unreadable', why: String(code) })
+    if (code === 'ENOENT') {
+      found.entries.delete(name)
+      if (!name.includes('/')) found.missingRoots.push(Number(name))
+    } else found.unreadable.push({ name, kind: 'unreadable', why: String(code) })
     return []
   }
 }
