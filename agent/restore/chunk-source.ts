@@ -1,7 +1,7 @@
 /**
  * Brings chunks from the repository, in the order in which a plan will ask for them: neighbouring frames in one
  * ranged GET, the next range while the last one is written. Every chunk is verified against its hash.
- * Memory: about three ranges of `RANGE_BYTES`, and one decoded frame.
+ * Memory: about two ranges of `RANGE_BYTES`, and one decoded frame.
  */
 import { createHash } from 'node:crypto'
 import { CorruptObjectError } from '../../shared/errors.ts'
@@ -31,6 +31,7 @@ export class ChunkSource {
   readonly #patience: Patience
   readonly #ranges: Range[] = []
   readonly #rangeOf = new Map<string, number>()
+  readonly #loaded = new Set<Range>()
   #frame: { key: string; plain: Buffer } | undefined
   /** Bytes received from the store. */
   fetchedBytes = 0
@@ -62,29 +63,34 @@ export class ChunkSource {
   #want(pack: string, frame: FrameRef): void {
     const key = frameKey(pack, frame)
     if (this.#rangeOf.has(key)) return
+    this.#rangeOf.set(key, this.#rangeFor(pack, frame))
+  }
+
+  /** The index of the range that will bring a frame: the last one, made longer if need be, or a new one. */
+  #rangeFor(pack: string, frame: FrameRef): number {
     const end = frame.offset + frame.storedBytes
     const last = this.#ranges.at(-1)
     const fits =
       last?.pack === pack &&
+      last.body === undefined &&
       frame.offset >= last.offset &&
       frame.offset <= last.end + GAP_BYTES &&
       end - last.offset <= RANGE_BYTES
     if (fits) last.end = Math.max(last.end, end)
     else this.#ranges.push({ pack, offset: frame.offset, end })
-    this.#rangeOf.set(key, this.#ranges.length - 1)
+    return this.#ranges.length - 1
   }
 
+  /** A frame that was not announced (present bytes turned out not to be what they were said to be) is fetched all the same. */
   async #frameOf({ pack, frame }: StoredChunk): Promise<Buffer> {
     const key = frameKey(pack, frame)
     if (this.#frame?.key === key) return this.#frame.plain
-    const index = this.#rangeOf.get(key)
-    const range = index === undefined ? undefined : this.#ranges[index]
-    if (index === undefined || range === undefined)
-      throw new RangeError(`frame ${key} was not announced`)
-    for (const [i, other] of this.#ranges.entries())
-      if (i < index - 1 || i > index + 1) delete other.body
-    const body = await this.#fetch(range)
+    const index = this.#rangeOf.get(key) ?? this.#rangeFor(pack, frame)
+    this.#rangeOf.set(key, index)
+    const range = this.#ranges[index] as Range
     const next = this.#ranges[index + 1]
+    for (const other of this.#loaded) if (other !== range && other !== next) this.#drop(other)
+    const body = await this.#fetch(range)
     if (next !== undefined) this.#fetch(next).catch(() => undefined) // its own reader will see the error
     const start = frame.offset - range.offset
     const stored = body.subarray(start, start + frame.storedBytes)
@@ -94,8 +100,14 @@ export class ChunkSource {
   }
 
   #fetch(range: Range): Promise<Buffer> {
+    this.#loaded.add(range)
     range.body ??= this.#get(range)
     return range.body
+  }
+
+  #drop(range: Range): void {
+    this.#loaded.delete(range)
+    delete range.body
   }
 
   async #get({ pack, offset, end }: Range): Promise<Buffer> {

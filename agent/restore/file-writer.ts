@@ -138,7 +138,7 @@ export function openDirectory(location: string): void {
   const stat = lstatSync(fsPath(location))
   if (!stat.isDirectory())
     throw new HoldfastError(`${location} is no directory: nothing is written through it`)
-  if ((stat.mode & 0o300) !== 0o300 && stat.uid === process.getuid?.())
+  if ((stat.mode & 0o300) !== 0o300 && stat.uid === process.geteuid?.())
     chmodSync(fsPath(location), (stat.mode & 0o7777) | 0o700)
 }
 
@@ -157,14 +157,15 @@ function removeIfThere(location: string): void {
     unlinkSync(fsPath(location))
 }
 
-/** A directory that still holds something (excluded, or listed as unreadable) stays. */
+/** A directory that still holds something (excluded, or listed as unreadable), or is a mount point, stays. */
 export function remove(location: string, type: 'file' | 'directory' | 'symlink'): void {
   try {
     if (type === 'directory') rmdirSync(fsPath(location))
     else unlinkSync(fsPath(location))
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    if (code !== 'ENOENT' && !(type === 'directory' && code === 'ENOTEMPTY')) throw error
+    const stays = type === 'directory' && (code === 'ENOTEMPTY' || code === 'EBUSY')
+    if (code !== 'ENOENT' && !stays) throw error
   }
 }
 

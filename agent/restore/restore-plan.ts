@@ -41,7 +41,7 @@ export function planRestore(
   faults: readonly Fault[],
   present: Present,
 ): RestorePlan {
-  const entries = [...target.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1))
+  const entries = withOwnFirstNames(target).toSorted((a, b) => (a.name < b.name ? -1 : 1))
   const wrongType = (entry: Entry) => {
     const there = present.scanned.get(entry.name)
     return there !== undefined && there.type !== entry.type
@@ -101,6 +101,19 @@ export function chunksToFetch(files: readonly FileToWrite[]): Set<StoredChunk> {
   return new Set(wanted.values())
 }
 
+/** Hard links whose first name is none of these (excluded by now, or on a volume that stays): the next name takes its part. */
+function withOwnFirstNames(target: ReadonlyMap<string, Entry>): Entry[] {
+  const heirs = new Map<string, string>()
+  return [...target.values()].map((entry) => {
+    if (entry.type !== 'file' || entry.hardLinkOf === undefined || target.has(entry.hardLinkOf))
+      return entry
+    const { hardLinkOf, ...own } = entry
+    const heir = heirs.get(hardLinkOf)
+    if (heir === undefined) heirs.set(hardLinkOf, entry.name)
+    return heir === undefined ? own : { ...own, hardLinkOf: heir }
+  })
+}
+
 function isPresent(entry: Entry, present: Present): boolean {
   const there = present.files.get(entry.name) ?? asEntry(present.scanned.get(entry.name))
   if (there === undefined) return false
@@ -143,7 +156,10 @@ function obstaclesOf(entries: readonly Entry[], present: Present): ScannedEntry[
     .toSorted(deepestFirst)
 }
 
-/** What the version lists as unreadable or skipped was there, and stays, with all below. */
+/**
+ * What the version lists as unreadable or skipped was there, and stays, with all below; so does a declared directory
+ * itself, which may be a mount point, or lie where we may remove nothing.
+ */
 function extrasOf(
   target: ReadonlyMap<string, Entry>,
   faults: readonly Fault[],
@@ -153,6 +169,7 @@ function extrasOf(
   const ancestors = new Set(faults.flatMap((fault) => ancestorsOf(fault.name)))
   return [...present.scanned.values()]
     .filter(({ name }) => !target.has(name) && !isAtOrBelow(name, kept) && !ancestors.has(name))
+    .filter(({ name, type }) => name.includes('/') || type !== 'directory')
     .toSorted(deepestFirst)
 }
 
@@ -169,15 +186,13 @@ function deepestFirst(a: ScannedEntry, b: ScannedEntry): number {
   return a.name < b.name ? 1 : -1
 }
 
-/** Whatever differs, and the directories in which something is made or removed: that moves their times. */
+/** Whatever differs, and the directories above: making or removing something moves their times, reaching it may have needed another mode. */
 function metadataOf(
   entries: readonly Entry[],
   made: readonly Entry[],
   removed: readonly ScannedEntry[],
 ): Entry[] {
-  const touched = new Set(
-    [...made, ...removed].flatMap(({ name }) => [name, parentName(name) ?? name]),
-  )
+  const touched = new Set([...made, ...removed].flatMap(({ name }) => [name, ...ancestorsOf(name)]))
   return entries.filter((entry) => touched.has(entry.name))
 }
 

@@ -49,11 +49,11 @@ export async function runRestore(
 ): Promise<RestoreResult> {
   const fsync = !(await canSyncFileSystems())
   const run = new RestoreRun(layout, plan, source, fsync)
-  for (const { name, type } of plan.obstacles) remove(locationOf(layout, name), type)
+  for (const { name, type } of plan.obstacles) run.remove(name, type)
   for (const { name } of plan.directories) run.makeDirectory(name)
   await run.writeFiles(onProgress)
   run.makeLinks()
-  for (const { name, type } of plan.extras) run.removeExtra(name, type)
+  for (const { name, type } of plan.extras) run.remove(name, type)
   run.setMetadata()
   if (!fsync) await syncFileSystems(layout.roots.map(({ at }) => existingParent(at)))
   return { lost: run.lost, ownersLost: [...run.ownersLost] }
@@ -117,7 +117,7 @@ class RestoreRun {
       if (entry.type === 'symlink') makeSymlink(this.#locate(entry.name), entry.target)
   }
 
-  removeExtra(name: string, type: 'file' | 'directory' | 'symlink'): void {
+  remove(name: string, type: 'file' | 'directory' | 'symlink'): void {
     remove(this.#locate(name), type)
   }
 
@@ -130,9 +130,9 @@ class RestoreRun {
 
   /** Where an entry lies, reached through real directories only. */
   #locate(name: string): string {
-    for (let end = name.lastIndexOf('/'); end > 0; end = name.lastIndexOf('/', end - 1)) {
+    for (let end = name.indexOf('/'); end > 0; end = name.indexOf('/', end + 1)) {
       const parent = name.slice(0, end)
-      if (this.#trusted.has(parent)) break
+      if (this.#trusted.has(parent)) continue
       openDirectory(locationOf(this.#layout, parent))
       this.#trusted.add(parent)
     }
