@@ -1,0 +1,113 @@
+/** Two agents on one stream: the log decides who writes the main line, and nothing that either had is lost. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { createPod, temporaryFolder, type AgentPod } from '../support/agent-pod.ts'
+import type { AgentProcess } from '../support/agent-process.ts'
+import { hashOf, isShipped, viewRepository } from '../support/repository-view.ts'
+import type { RepositoryView } from '../support/repository-view.ts'
+import { freshS3Url, s3Environment } from '../support/s3-url.ts'
+import { SeededRandom, runSeed } from '../support/seeded-random.ts'
+
+/** Writes that a test waits for, at random moments; what it wrote. */
+async function writeMuch(pod: AgentPod, who: string, random: SeededRandom): Promise<string[]> {
+  const written: string[] = []
+  for (let n = 0; n < 8; n += 1) {
+    const content = `${who} wrote ${n}`
+    pod.write(`${who}/${n}`, content)
+    written.push(content)
+    await sleep(random.below(120))
+  }
+  return written
+}
+
+async function isKept(agent: AgentProcess, view: RepositoryView, contents: string[]) {
+  await agent.until('every write is in some version', async () => {
+    const kept = await view.everything()
+    return contents.every((content) => kept.has(hashOf(content)))
+  })
+}
+
+async function expectSuperseded(agent: AgentProcess): Promise<void> {
+  await agent.logged('it reports itself superseded', ({ msg }) => msg.startsWith('superseded'))
+  expect((await agent.health()).line).toBe('superseded')
+  expect(await agent.metrics()).toMatch(/^holdfast_superseded\{[^}]*\} 1$/m)
+}
+
+test.each([{ s3: false }, { s3: true }])(
+  'a second agent takes the main line; the first ships on beside it and ends clean (S3: $s3)',
+  async ({ s3 }) => {
+    const random = new SeededRandom(runSeed('two writers'))
+    const store = s3 ? freshS3Url() : `file://${temporaryFolder()}/store`
+    const options = { store, env: s3 ? s3Environment() : {}, withinMs: 200 }
+    const view = await viewRepository(store)
+    const older = await createPod({ ...options, name: 'shop-older' })
+    older.write('shared', 'before the second came')
+    const olderAgent = older.start()
+    await isShipped(olderAgent, older, view)
+
+    const newer = await createPod({ ...options, name: 'shop-newer' })
+    const newerAgent = newer.start()
+    await newerAgent.ready()
+    expect(newer.read('shared')).toBe('before the second came')
+    const [byOlder, byNewer] = await Promise.all([
+      writeMuch(older, 'older', random),
+      writeMuch(newer, 'newer', random),
+    ])
+    await isShipped(newerAgent, newer, view)
+    await isKept(olderAgent, view, byOlder)
+    await isKept(newerAgent, view, byNewer)
+    await expectSuperseded(olderAgent)
+
+    // What the superseded one writes later is shipped, too, and its last words as well.
+    older.write('later', 'long after')
+    await isKept(olderAgent, view, ['long after'])
+    older.write('last', 'just before the end')
+    expect(await olderAgent.stop()).toEqual({ code: 0, signal: null })
+    expect(olderAgent.errors).toBe('')
+    await isKept(newerAgent, view, ['just before the end'])
+
+    const { owner, head } = await view.state()
+    expect(owner?.pod.name).toBe('shop-newer')
+    expect(await view.tree(head?.version ?? 0)).not.toHaveProperty('later')
+    expect((await newerAgent.health()).line).toBe('main')
+    const versions = await view.versions()
+    for (const { branch, pod } of versions)
+      if (branch) expect(pod.name, 'only the older one has a branch').toBe('shop-older')
+    const branch = versions.filter(({ branch: is }) => is)
+    expect(new Set(branch.map(({ lineage }) => lineage)).size).toBe(1)
+    expect(await newerAgent.stop()).toEqual({ code: 0, signal: null })
+  },
+)
+
+test('two agents that start at the same moment, each with content, lose nothing of it', async () => {
+  const random = new SeededRandom(runSeed('a race of two starts'))
+  for (let round = 0; round < 4; round += 1) {
+    const store = `file://${temporaryFolder()}/store`
+    const view = await viewRepository(store)
+    const pods = await Promise.all(
+      ['shop-a', 'shop-b'].map((name) => createPod({ store, name, withinMs: 200 })),
+    )
+    for (const pod of pods) pod.write('mine', `${pod.uid} had this before`)
+    const agents: AgentProcess[] = []
+    for (const pod of pods) {
+      agents.push(pod.start())
+      await sleep(random.below(80))
+    }
+    await Promise.all(agents.map((agent) => agent.ready()))
+    for (const pod of pods) pod.write('more', `${pod.uid} wrote this after`)
+    const all = pods.flatMap(({ uid }) => [`${uid} had this before`, `${uid} wrote this after`])
+    await isKept(agents[0] as AgentProcess, view, all)
+    for (const agent of agents) expect(await agent.stop()).toEqual({ code: 0, signal: null })
+    await isWholeLog(view)
+  }
+})
+
+/** One main line: each main record follows the one that owns the line at its time. */
+async function isWholeLog(view: RepositoryView): Promise<void> {
+  let owner: string | undefined
+  for (const record of await view.records()) {
+    if (record.branch) continue
+    if (record.kind === 'open' || record.kind === 'restore') owner = record.writer
+    expect(record.writer).toBe(owner)
+  }
+}
