@@ -6,6 +6,7 @@ import { HeldVersion } from '../capture/held-version.ts'
 import { currentLineage } from '../../shared/repository/log-state.ts'
 import { DeltaChain } from '../../shared/repository/delta-chain.ts'
 import { EMPTY_MANIFEST } from '../../shared/repository/manifest.ts'
+import { logProves } from './app-has-run.ts'
 import { Committer } from './committer.ts'
 import type { Context } from './context.ts'
 import type { LineageState } from './lineage.ts'
@@ -49,11 +50,15 @@ async function lineToJoin(
   if (claim === 'directory' || owner === null) return line
   const { log, identity } = context.writer
   const { uid, boot } = identity.pod
-  if (owner.pod.uid === uid && owner.pod.boot === boot) return line // this very pod wrote last: its volumes are these
-  for (const { mark } of context.state.marks()) {
-    if (mark === undefined || !(await isAhead(log, line, mark))) return undefined
-    if (!(await continues(log, mark, owner.writer))) return undefined
-  }
+  const wroteLast = owner.pod.uid === uid && owner.pod.boot === boot
+  for (const { mark } of context.state.marks())
+    if (mark === undefined) {
+      // The app has wiped it; this very pod having opened is no proof that the volume was brought to the head.
+      if (!wroteLast || !(await logProves(context, view))) return undefined
+    } else {
+      if (!(await isAhead(log, line, mark))) return undefined
+      if (!wroteLast && !(await continues(log, mark, owner.writer))) return undefined
+    }
   return line
 }
 
