@@ -142,6 +142,11 @@ export class Committer {
       const { writer } = this.#writer.identity
       if (this.#standing.main && isSuperseded(appended.view.state, writer, this.#standing.open))
         return this.#becomeBranch()
+      if (this.#standing.main) {
+        const { head } = appended.view.state
+        const parent = head?.version ?? 0
+        if (head?.writer === writer && parent !== this.#standing.parent) return this.#adopt(parent)
+      }
     }
   }
 
@@ -207,6 +212,12 @@ export class Committer {
     this.#held = new HeldVersion(EMPTY_MANIFEST)
     this.#chain = new DeltaChain()
     this.#heldAtMs = this.#clock.monotonicMs()
+  }
+
+  /** Its own version, of whose fate it had heard nothing before the store refused to answer: it was committed after all. */
+  #adopt(parent: number): undefined {
+    this.#standing = { ...this.#standing, parent }
+    return this.#forgetHeld()
   }
 
   /** What a superseded writer holds is committed beside the main line, on its own parent, and it ships on there. */
