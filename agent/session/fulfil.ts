@@ -8,6 +8,7 @@ import { asWritten, runRehydration } from './rehydrate.ts'
 import type { Preparation } from './preparation.ts'
 import { mainCommitter, markOf } from './preparation.ts'
 import { saveBefore } from './safety.ts'
+import type { VolumeCheck } from './volume-check.ts'
 
 /** The line that the app will write to, and the request that it answers. */
 interface Line {
@@ -22,6 +23,7 @@ export async function fulfil(
   open: number,
 ): Promise<Committer | undefined> {
   const { decision, rehydration, target, volumes } = prepared
+  renewMarks(context, volumes, open)
   if (!(await saveBefore(context, prepared, open))) return undefined
   await context.step('safety saved')
   const line = await recordRestore(context, prepared, open)
@@ -40,6 +42,16 @@ export async function fulfil(
     ? new HeldVersion({ ...target.manifest, entries: await asWritten(context, target) })
     : undefined
   return mainCommitter(context, open, line, target, held)
+}
+
+/**
+ * What this writer commits from now on comes from these volumes, were it only what it saves before a restore. Nothing
+ * else is claimed: the start is not over.
+ */
+function renewMarks({ state, writer }: Context, { ahead }: VolumeCheck, open: number): void {
+  for (const { volume, mark } of state.marks())
+    if (mark !== undefined && ahead.includes(volume))
+      state.writeMarks({ ...mark, writer: writer.identity.writer, open }, [volume])
 }
 
 /** Writes down, once and for all, which version the request was resolved to. Undefined: superseded. */
