@@ -11,6 +11,7 @@ import type { PackWriter, PackedBytes } from '../../shared/repository/pack-write
 import type { Layout } from '../volume/layout.ts'
 import { isDatabase, locationOf } from '../volume/layout.ts'
 import type { HeldVersion } from './held-version.ts'
+import type { ScannedEntry } from './scanner.ts'
 import { scannedEntry } from './scanner.ts'
 import type { FileToRead, SnapshotPlan } from './snapshot-plan.ts'
 import { metadataOf } from './snapshot-plan.ts'
@@ -116,8 +117,9 @@ class ArchiveRun {
 
   #offerFile({ scanned, hardLinkOf }: FileToRead, content: StableRead): void {
     const { name } = scanned
-    // A database's bytes come from a copy: whose times are its own, and newer than what the copy has seen.
-    const now = isDatabase(this.#layout, name) ? scanned : scannedEntry(name, 'file', content.stat)
+    const now = isDatabase(this.#layout, name)
+      ? this.#databaseEntry(scanned, content)
+      : scannedEntry(name, 'file', content.stat)
     const file: FileEntry = {
       ...metadataOf(now),
       type: 'file',
@@ -131,6 +133,16 @@ class ArchiveRun {
     if (now.ctimeNs > BigInt(this.#clock.now().getTime()) * 1_000_000n - DOUBTFUL_NS)
       this.#doubtful.add(name)
     this.offer(file)
+  }
+
+  /**
+   * A database's bytes come from a copy, whose times are its own and newer than what the copy has seen. Checkpoints
+   * move the database's time without changing what it holds: that makes no version.
+   */
+  #databaseEntry(scanned: ScannedEntry, { chunks, sizeBytes }: StableRead): ScannedEntry {
+    const before = this.#held.entries.get(scanned.name)
+    const same = before?.type === 'file' && sameContent(before, { ...before, chunks, sizeBytes })
+    return same ? { ...scanned, mtimeNs: before.mtimeNs } : scanned
   }
 
   /** What cannot be read keeps its entry of the held version, marked stale; without one it is only listed. */

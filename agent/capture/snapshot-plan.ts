@@ -91,7 +91,7 @@ function isSame(before: Entry, now: ScannedEntry): boolean {
     before.mode === now.mode &&
     before.uid === now.uid &&
     before.gid === now.gid &&
-    before.mtimeNs === now.mtimeNs &&
+    (now.database === true || before.mtimeNs === now.mtimeNs) &&
     (before.type !== 'file' ||
       ((now.database === true || before.sizeBytes === now.sizeBytes) &&
         before.ctimeNs === now.ctimeNs &&
