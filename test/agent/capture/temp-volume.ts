@@ -1,4 +1,5 @@
 /** A directory as an app's volume, captured into a store in memory, version by version. */
+import { execFileSync } from 'node:child_process'
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -78,6 +79,7 @@ export class TempVolume {
   }
 
   remove(): void {
+    execFileSync('chmod', ['-R', 'u+rwx', path.dirname(this.dir)])
     rmSync(path.dirname(this.dir), { recursive: true, force: true })
   }
 }

@@ -1,0 +1,32 @@
+/** A version, as a volume holds it, brought into another volume. */
+import { inspect } from '../../../agent/restore/present.ts'
+import { ChunkSource } from '../../../agent/restore/chunk-source.ts'
+import type { RestorePlan } from '../../../agent/restore/restore-plan.ts'
+import { chunksToFetch, planRestore } from '../../../agent/restore/restore-plan.ts'
+import type { RestoreResult } from '../../../agent/restore/restorer.ts'
+import { runRestore } from '../../../agent/restore/restorer.ts'
+import { scan } from '../../../agent/capture/scanner.ts'
+import type { Manifest } from '../../../shared/repository/manifest.ts'
+import { patience } from '../../shared/repository/memory-store.ts'
+import type { TempVolume } from '../capture/temp-volume.ts'
+import { STREAM, laterClock } from '../capture/temp-volume.ts'
+
+export async function plan(manifest: Manifest, to: TempVolume): Promise<RestorePlan> {
+  const seen = await scan(to.layout)
+  const present = await inspect(to.layout, manifest.entries, seen, true, laterClock)
+  return planRestore(manifest.entries, manifest.faults, present)
+}
+
+/** @param afterPlan what happens between planning and writing. */
+export async function restore(
+  from: TempVolume,
+  to: TempVolume,
+  afterPlan: (plan: RestorePlan) => void = () => undefined,
+  manifest = from.manifest(),
+): Promise<RestoreResult & { plan: RestorePlan; fetchedBytes: number }> {
+  const planned = await plan(manifest, to)
+  afterPlan(planned)
+  const source = new ChunkSource(from.store, STREAM, chunksToFetch(planned.files), patience())
+  const result = await runRestore(to.layout, planned, source)
+  return { ...result, plan: planned, fetchedBytes: source.fetchedBytes }
+}
