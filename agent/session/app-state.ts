@@ -7,6 +7,7 @@ import { DOUBTFUL_NS, archive } from '../capture/archiver.ts'
 import type { VolumeIdentity } from '../capture/guard.ts'
 import { hasContent, whyNotCommit } from '../capture/guard.ts'
 import type { HeldVersion } from '../capture/held-version.ts'
+import { ownersNotRestorable } from '../capture/owners.ts'
 import type { Scan } from '../capture/scanner.ts'
 import { scan } from '../capture/scanner.ts'
 import { planSnapshot } from '../capture/snapshot-plan.ts'
@@ -20,6 +21,8 @@ export class AppState {
   readonly #identityAtStart: VolumeIdentity
   #doubtful: ReadonlySet<string> = new Set()
   #sawContent = false
+  /** How long the last scan took, without what was read and stored after it. */
+  scanMs = 0
   /** Bytes of the files that the last picture had to read. */
   pendingBytes = 0
   /** The sentence that says why the volume is not committed now; undefined when it is. */
@@ -57,8 +60,11 @@ export class AppState {
     }
   }
 
-  scan(): Promise<Scan> {
-    return scan(this.layout)
+  async scan(): Promise<Scan> {
+    const beganMs = this.#clock.monotonicMs()
+    const found = await scan(this.layout)
+    this.scanMs = this.#clock.monotonicMs() - beganMs
+    return found
   }
 
   async hasContent(): Promise<boolean> {
@@ -109,7 +115,8 @@ export class AppState {
     const capture = await archive(this.layout, held, plan, packs, this.#clock)
     this.#doubtful = capture.doubtful
     this.#sawContent ||= hasContent(found.entries.values())
-    return { ...capture, scannedAt }
+    const faults = [...capture.faults, ...ownersNotRestorable(found, process.geteuid?.() ?? 0)]
+    return { ...capture, faults, scannedAt }
   }
 }
 

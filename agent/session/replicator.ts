@@ -24,6 +24,8 @@ const QUIET_MS = 250
 /** A full scan costs at most one part in so many of a core. */
 const SCAN_SHARE = 1000
 const MIN_RESCAN_MS = 30_000
+/** However long a scan takes (the machine may have slept meanwhile), a missed hint is made good within this. */
+const MAX_RESCAN_MS = 60 * 60 * 1000
 /** Files read within 2 s of their change are looked at once more after this. */
 const DOUBT_MS = 2_100
 const RETRY_MS = 5_000
@@ -46,7 +48,6 @@ export class Replicator {
   #lastHintMs = -Infinity
   #stopping = false
   #draining = false
-  #lastScanMs = 0
 
   constructor(context: Context, committer: Committer, options: ReplicatorOptions) {
     this.#context = context
@@ -122,7 +123,6 @@ export class Replicator {
     const beganMs = clock.monotonicMs()
     try {
       const result = await this.#committer.commit(this.#take, { reason })
-      this.#lastScanMs = clock.monotonicMs() - beganMs
       if (result !== undefined) {
         await step('committed')
         this.#report(result.n, result.record.complete)
@@ -192,12 +192,12 @@ export class Replicator {
 
   /** How long nothing needs to be done if no hint comes. */
   #restMs(): number {
+    const { scanMs, doubtful } = this.#context.state
     if (this.#draining) return Math.min(500, this.#options.withinMs / 2)
     if (this.#unseen || this.#backups.length > 0) return 0
-    if (this.#context.state.doubtful > 0) return DOUBT_MS
-    if (!this.#options.hints.reliable)
-      return Math.max(this.#options.withinMs / 2, this.#lastScanMs * 10)
-    return Math.max(MIN_RESCAN_MS, this.#lastScanMs * SCAN_SHARE)
+    if (doubtful > 0) return DOUBT_MS
+    if (!this.#options.hints.reliable) return Math.max(this.#options.withinMs / 2, scanMs * 10)
+    return Math.min(MAX_RESCAN_MS, Math.max(MIN_RESCAN_MS, scanMs * SCAN_SHARE))
   }
 
   async #sleep(ms: number): Promise<void> {
