@@ -1,4 +1,5 @@
 /** The verb of the sidecar's main process: bring the volume to where the request says, let the app go, ship changes. */
+import type { Server } from 'node:http'
 import pino from 'pino'
 import { systemClock } from '../shared/clock.ts'
 import { HoldfastError } from '../shared/errors.ts'
@@ -41,14 +42,17 @@ export async function replicate(config: AgentConfig): Promise<void> {
     replicator?.drain()
   }
   const stopping = new AbortController()
+  const givingUp = new AbortController()
   process.on('SIGTERM', () => {
     stopping.abort()
+    // Before the app ran there is nothing to ship, so nothing to wait for.
+    if (!status.facts.ready) givingUp.abort()
     replicator?.stop()
   })
   await serveControl(controlSocket(config.pod.uid), { status, drain })
-  serveHealth(config.healthPort, streamText(config), status, systemClock)
-  if (await isCopy(config, status, stopping.signal)) return
-  const context = await compose(config, status, stopping.signal)
+  const health = serveHealth(config.healthPort, streamText(config), status, systemClock)
+  if (await isCopy(config, status, stopping.signal)) return endServing(health)
+  const context = await compose(config, status, stopping.signal, givingUp.signal)
   const { assignment } = config
   let closePodInfo: (() => Promise<void>) | undefined
   await runSession(context, {
@@ -62,6 +66,13 @@ export async function replicate(config: AgentConfig): Promise<void> {
     },
   })
   await closePodInfo?.()
+  endServing(health)
+}
+
+/** A scraper keeps its connection open, and an open connection keeps the process. */
+function endServing(health: Server): void {
+  health.close()
+  health.closeAllConnections()
 }
 
 /** The verb for an init container: everything up to the moment at which the app may start, and no further. */
@@ -76,7 +87,8 @@ export async function restore(config: AgentConfig): Promise<void> {
   process.on('SIGTERM', () => {
     stopping.abort()
   })
-  const committer = await start(await compose(config, status, stopping.signal))
+  const { signal } = stopping
+  const committer = await start(await compose(config, status, signal, signal))
   if (committer === undefined)
     throw new HoldfastError('told to stop before the volume was restored')
 }
@@ -92,11 +104,13 @@ async function compose(
   config: AgentConfig,
   status: Status,
   stopping: AbortSignal,
+  givingUp: AbortSignal,
 ): Promise<Context> {
   const { assignment, pod } = config
   const store = await openStore(assignment.store)
   const patience: Patience = {
     clock: systemClock,
+    signal: givingUp,
     onRetry: (error) => {
       status.set({ problem: error.message })
     },

@@ -47,18 +47,23 @@ async function answer(
   }
   if (req.method !== 'GET' || req.url !== '/wait') return void res.writeHead(404).end()
   await waitForReady(status)
-  const { ready, reason } = status.facts
-  res.writeHead(ready ? 200 : 503, { 'content-type': 'text/plain' }).end(`${reason}\n`)
+  const { ready } = status.facts
+  res.writeHead(ready ? 200 : 503, { 'content-type': 'text/plain' }).end(`${words(status.facts)}\n`)
+}
+
+/** What a start is at, or what keeps it from getting on. */
+function words({ ready, phase, reason, problem }: StatusFacts): string {
+  return ready || phase === 'holding' || problem === '' ? reason : `${reason}: ${problem}`
 }
 
 async function waitForReady(status: Status): Promise<void> {
   await status.until(hasNews, AbortSignal.timeout(WAIT_MS))
-  if (status.facts.phase === 'holding')
+  if (status.facts.phase !== 'ended')
     await status.until((facts) => facts.ready, AbortSignal.timeout(HOLD_WAIT_MS))
 }
 
-function hasNews({ ready, phase }: StatusFacts): boolean {
-  return ready || phase === 'holding' || phase === 'ended'
+function hasNews({ ready, phase, problem }: StatusFacts): boolean {
+  return ready || phase === 'holding' || phase === 'ended' || problem !== ''
 }
 
 /** Asks the agent of this container. Rejects when there is none. */
