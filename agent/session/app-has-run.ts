@@ -3,6 +3,7 @@
  * and this boot; where the app wiped that, a `done` or a version of this pod and boot in the log. An `open` alone
  * proves nothing: the agent may have crashed before it rehydrated.
  */
+import { formatStreamName } from '../../shared/stream-name.ts'
 import type { Context } from './context.ts'
 import type { LogView } from './log-writer.ts'
 
@@ -38,8 +39,9 @@ export async function logProves({ writer, request }: Context, view: LogView): Pr
   return record?.pod.uid === uid && record.pod.boot === boot
 }
 
-/** Clean marks that prove the request fulfilled: the app may start on this volume while S3 is down. */
-export function mayStartOffline({ state, request }: Context): boolean {
+/** Clean marks of this stream that prove the request fulfilled: the app may start on this volume while S3 is down. */
+export function mayStartOffline({ state, writer, request }: Context): boolean {
+  const stream = formatStreamName(writer.log.stream)
   const marks = state.marks().map(({ mark }) => mark)
   return (
     marks.length > 0 &&
@@ -47,6 +49,7 @@ export function mayStartOffline({ state, request }: Context): boolean {
       (mark) =>
         mark?.dirty === false &&
         mark.settled &&
+        mark.stream === stream &&
         (request === undefined || mark.request === request.text),
     )
   )

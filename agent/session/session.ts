@@ -87,7 +87,8 @@ async function joinWhenPossible(context: Context): Promise<Committer> {
     } catch (error) {
       if (!(error instanceof HoldfastError)) throw error
       context.status.set({ problem: error.message })
-      await context.patience.clock.sleep(RETRY_MS)
+      if (context.stopping.aborted) throw error
+      await context.patience.clock.sleep(RETRY_MS, context.stopping)
     }
   }
 }

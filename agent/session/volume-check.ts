@@ -1,8 +1,10 @@
 /** What the marks say before anything is written: is the volume this stream's, and is it the head of its line, or newer? */
+import { existsSync } from 'node:fs'
 import { HoldfastError } from '../../shared/errors.ts'
 import { formatStreamName } from '../../shared/stream-name.ts'
 import type { VolumeRoot } from '../volume/layout.ts'
 import type { Mark } from '../volume/mark.ts'
+import { VolumeError } from '../volume/mark.ts'
 import type { Context } from './context.ts'
 import type { LineageState } from './lineage.ts'
 import { isAhead } from './lineage.ts'
@@ -20,8 +22,11 @@ export interface VolumeCheck {
   readonly marked: boolean
 }
 
-/** Throws `ForeignVolumeError`. */
+/** Throws `ForeignVolumeError`, and `VolumeError` for one that is not mounted. */
 export async function checkVolumes(context: Context, line: LineageState): Promise<VolumeCheck> {
+  for (const { at } of context.state.layout.volumes)
+    if (!existsSync(at))
+      throw new VolumeError(`the volume at ${at} is not there: nothing starts before it is mounted`)
   const ahead: VolumeRoot[] = []
   const behind: VolumeRoot[] = []
   const marks = context.state.marks()
