@@ -44,6 +44,8 @@ export interface Scan {
   readonly marked: ReadonlySet<string>
 }
 
+/** The file system's own, in the root of a volume: root's alone, and no state of any app. */
+const LOST_AND_FOUND = 'lost+found'
 /** So many entries are looked at before others get a turn of the event loop. */
 const TURN_ENTRIES = 1000
 
@@ -56,12 +58,13 @@ export async function scan(layout: Layout): Promise<Scan> {
     marked: new Set(),
   }
   const marks = new Set(layout.volumes.map((volume) => path.join(volume.at, MARK_NAME)))
+  const notOurs = new Set(layout.volumes.map((volume) => path.join(volume.at, LOST_AND_FOUND)))
   for (const [index, root] of layout.roots.entries()) {
     if (root.as === 'sqlite') {
       scanDatabase(found, String(index), root.at)
       continue
     }
-    const walking = walk(found, root, String(index), root.at, marks)
+    const walking = walk(found, root, String(index), root.at, { marks, notOurs })
     for (let seen = 1; walking.next().done !== true; seen += 1)
       if (seen % TURN_ENTRIES === 0) await nextTurn()
   }
@@ -86,6 +89,12 @@ function scanDatabase(found: Found, name: string, location: string): void {
   found.entries.set(name, { ...database, mtimeNs, ctimeNs, database: true })
 }
 
+/** Locations in the volumes' roots that are no part of the state. */
+interface Aside {
+  readonly marks: ReadonlySet<string>
+  readonly notOurs: ReadonlySet<string>
+}
+
 interface Found {
   entries: Map<string, ScannedEntry>
   unreadable: Fault[]
@@ -99,7 +108,7 @@ function* walk(
   root: StateRoot,
   name: string,
   location: string,
-  marks: ReadonlySet<string>,
+  aside: Aside,
 ): Generator<void> {
   const isRoot = !name.includes('/')
   const entry = look(found, name, location, isRoot)
@@ -110,9 +119,10 @@ function* walk(
   for (const child of list(found, name, location)) {
     const below = `${location}/${child}`
     const belowRoot = isRoot ? child : `${name.slice(name.indexOf('/') + 1)}/${child}`
-    if (marks.has(below)) found.marked.add(name)
-    if (marks.has(below) || isTemporaryName(child) || root.excludes(belowRoot)) continue
-    yield* walk(found, root, `${name}/${child}`, below, marks)
+    if (aside.marks.has(below)) found.marked.add(name)
+    if (aside.marks.has(below) || aside.notOurs.has(below)) continue
+    if (isTemporaryName(child) || root.excludes(belowRoot)) continue
+    yield* walk(found, root, `${name}/${child}`, below, aside)
   }
 }
 

@@ -1,5 +1,5 @@
 /** Pure: what has to be looked at, read, carried on or dropped to make the next version of the held one. */
-import type { Entry, Fault } from '../../shared/repository/entry.ts'
+import type { Entry, Fault, FileEntry } from '../../shared/repository/entry.ts'
 import type { Scan, ScannedEntry } from './scanner.ts'
 
 export interface SnapshotPlan {
@@ -91,14 +91,17 @@ function isSame(before: Entry, now: ScannedEntry): boolean {
     before.mode === now.mode &&
     before.uid === now.uid &&
     before.gid === now.gid &&
-    (now.database === true || before.mtimeNs === now.mtimeNs) &&
-    (before.type !== 'file' ||
-      ((now.database === true || before.sizeBytes === now.sizeBytes) &&
-        before.ctimeNs === now.ctimeNs &&
-        before.inode === now.inode &&
-        before.unstable !== true)) &&
-    (before.type !== 'symlink' || before.target === now.target)
+    (before.type !== 'symlink' || before.target === now.target) &&
+    (before.type === 'file' ? isSameFile(before, now) : before.mtimeNs === now.mtimeNs)
   )
+}
+
+/** Of a database and its log the ctime alone tells: checkpoints move the rest. */
+function isSameFile(before: FileEntry, now: ScannedEntry): boolean {
+  const isSameStat =
+    before.ctimeNs === now.ctimeNs && before.inode === now.inode && before.unstable !== true
+  const isSameFace = before.mtimeNs === now.mtimeNs && before.sizeBytes === now.sizeBytes
+  return isSameStat && (now.database === true || isSameFace)
 }
 
 export function metadataOf(scanned: ScannedEntry) {

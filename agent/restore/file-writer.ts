@@ -118,14 +118,35 @@ function writeAll(fd: number, bytes: Buffer, position: number): void {
 
 /** Owner first: changing it clears setuid and setgid. */
 function setOpenFileMetadata(fd: number, entry: FileEntry, onOwnerLost: OnOwnerLost): void {
-  try {
-    fchownSync(fd, entry.uid, entry.gid)
-  } catch (error) {
-    requireEperm(error)
-    onOwnerLost(entry)
-  }
+  chown(entry, onOwnerLost, (uid, gid) => {
+    fchownSync(fd, uid, gid)
+  })
   fchmodSync(fd, entry.mode)
   futimesSync(fd, seconds(entry.mtimeNs), seconds(entry.mtimeNs))
+}
+
+/** Where the owner cannot be given back, the group may be. */
+function chown(
+  entry: Entry,
+  onOwnerLost: OnOwnerLost,
+  set: (uid: number, gid: number) => void,
+): void {
+  if (isPermitted(() => set(entry.uid, entry.gid))) return
+  onOwnerLost(entry)
+  isPermitted(() => set(UNCHANGED, entry.gid))
+}
+
+/** To chown(2): leave it as it is. */
+const UNCHANGED = -1
+
+function isPermitted(run: () => void): boolean {
+  try {
+    run()
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EPERM') throw error
+    return false
+  }
 }
 
 /** Makes a directory; `withParents` for a declared path, above which nothing is ours. */
@@ -169,28 +190,21 @@ export function remove(location: string, type: 'file' | 'directory' | 'symlink')
   }
 }
 
-/** Sets what differs: owner, mode, mtime. Never follows a link. */
+/** Sets what differs: owner, mode, mtime. Never follows a link. What belongs to somebody else stays as it is (a volume's root). */
 export function setMetadata(location: string, entry: Entry, onOwnerLost: OnOwnerLost): void {
-  const there = lstatSync(fsPath(location), { bigint: true })
+  const path = fsPath(location)
+  const there = lstatSync(path, { bigint: true })
   if (Number(there.uid) !== entry.uid || Number(there.gid) !== entry.gid)
-    setOwner(location, entry, onOwnerLost)
-  const mode = lstatSync(fsPath(location)).mode & 0o7777
-  if (entry.type !== 'symlink' && mode !== entry.mode) chmodSync(fsPath(location), entry.mode)
-  if (there.mtimeNs / 1000n !== entry.mtimeNs / 1000n)
-    lutimesSync(fsPath(location), seconds(entry.mtimeNs), seconds(entry.mtimeNs))
-}
-
-function setOwner(location: string, entry: Entry, onOwnerLost: OnOwnerLost): void {
-  try {
-    lchownSync(fsPath(location), entry.uid, entry.gid)
-  } catch (error) {
-    requireEperm(error)
-    onOwnerLost(entry)
-  }
-}
-
-function requireEperm(error: unknown): void {
-  if ((error as NodeJS.ErrnoException).code !== 'EPERM') throw error as Error
+    chown(entry, onOwnerLost, (uid, gid) => {
+      lchownSync(path, uid, gid)
+    })
+  const isMine = isPermitted(() => {
+    const mode = lstatSync(path).mode & 0o7777
+    if (entry.type !== 'symlink' && mode !== entry.mode) chmodSync(path, entry.mode)
+    if (there.mtimeNs / 1000n !== entry.mtimeNs / 1000n)
+      lutimesSync(path, seconds(entry.mtimeNs), seconds(entry.mtimeNs))
+  })
+  if (!isMine) onOwnerLost(entry)
 }
 
 /**

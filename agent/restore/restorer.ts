@@ -13,6 +13,8 @@ import type { Entry, FileEntry } from '../../shared/repository/entry.ts'
 import { isHole } from '../../shared/repository/entry.ts'
 import type { Layout } from '../volume/layout.ts'
 import { SQLITE_SIDE_FILES, displayPath, isDatabase, locationOf } from '../volume/layout.ts'
+import { fsyncDirectory } from '../volume/mark.ts'
+import { fsPath } from '../volume/raw-path.ts'
 import type { ChunkSource } from './chunk-source.ts'
 import { canSyncFileSystems, syncFileSystems } from './durable.ts'
 import type { PresentBytes } from './file-writer.ts'
@@ -49,14 +51,29 @@ export async function runRestore(
 ): Promise<RestoreResult> {
   const fsync = !(await canSyncFileSystems())
   const run = new RestoreRun(layout, plan, source, fsync)
-  for (const { name, type } of plan.obstacles) run.remove(name, type)
-  for (const { name } of plan.directories) run.makeDirectory(name)
-  await run.writeFiles(onProgress)
-  run.makeLinks()
-  for (const { name, type } of plan.extras) run.remove(name, type)
-  run.setMetadata()
+  try {
+    for (const { name, type } of plan.obstacles) run.remove(name, type)
+    for (const { name } of plan.directories) run.makeDirectory(name)
+    await run.writeFiles(onProgress)
+    run.makeLinks()
+    for (const { name, type } of plan.extras) run.remove(name, type)
+    run.setMetadata()
+    if (fsync) run.syncEach()
+  } catch (error) {
+    throw explain(error)
+  }
   if (!fsync) await syncFileSystems(layout.roots.map(({ at }) => existingParent(at)))
   return { lost: run.lost, ownersLost: [...run.ownersLost] }
+}
+
+/** The file system's refusals as a sentence; anything else as it is. */
+function explain(error: unknown): Error {
+  const { code, path, syscall } = error as NodeJS.ErrnoException
+  if (error instanceof HoldfastError || syscall === undefined) return error as Error
+  return new HoldfastError(
+    `${path ?? 'a file'} cannot be changed (${syscall}: ${code}): the restore is half done there, and is gone on with once that is mended`,
+    { cause: error },
+  )
 }
 
 class RestoreRun {
@@ -139,15 +156,18 @@ class RestoreRun {
     return locationOf(this.#layout, name)
   }
 
+  /** Where no file system can be synced as a whole: the directories, and what has only new metadata. */
+  syncEach(): void {
+    for (const name of this.#trusted) fsyncDirectory(fsPath(locationOf(this.#layout, name)))
+    for (const { name, type } of this.#plan.metadata)
+      if (type === 'directory') fsyncDirectory(fsPath(locationOf(this.#layout, name)))
+  }
+
   #explain(entry: Entry, error: unknown): Error {
-    const { code } = error as NodeJS.ErrnoException
-    if (error instanceof HoldfastError || code === undefined) return error as Error
-    return new HoldfastError(
-      `${displayPath(this.#layout.roots, entry.name)} cannot be written (${code})`,
-      {
-        cause: error,
-      },
-    )
+    const { code, syscall } = error as NodeJS.ErrnoException
+    if (error instanceof HoldfastError || syscall === undefined) return error as Error
+    const name = displayPath(this.#layout.roots, entry.name)
+    return new HoldfastError(`${name} cannot be written (${code})`, { cause: error })
   }
 }
 

@@ -118,6 +118,11 @@ export async function runRehydration(
     throw new LostBytesError(
       `${result.lost.length} file(s) of ${label} cannot be brought back, the first is ${displayPath(state.layout.roots, first.name)}: ${first.why}`,
     )
+  const [owned] = result.ownersLost
+  if (owned !== undefined)
+    status.set({
+      note: `${result.ownersLost.length} entries of ${label} belong to users to whom this agent can give nothing, the first is ${displayPath(state.layout.roots, owned)}`,
+    })
   return result
 }
 
