@@ -3,6 +3,7 @@ import type { ObjectStore } from '../shared/object-store/object-store.ts'
 import type { Patience } from '../shared/patience.ts'
 import { untilReachable } from '../shared/patience.ts'
 import type { Signals } from './signals.ts'
+import { CancelledError } from './signals.ts'
 
 export interface Traffic {
   /** Bytes that the store has acknowledged. */
@@ -15,14 +16,16 @@ export function patientStore(
   signals: Signals,
   { onUploaded }: Traffic = {},
 ): ObjectStore {
+  const cancelled = new Promise<never>((_resolve, reject) => {
+    signals.stopped.addEventListener('abort', () => {
+      reject(new CancelledError('cancelled'))
+    })
+  })
+  cancelled.catch(() => undefined) // between two requests nobody waits for it
   const ask = async <T>(operation: () => Promise<T>): Promise<T> => {
     signals.check()
-    try {
-      return await untilReachable(operation, patience)
-    } catch (error) {
-      signals.check()
-      throw error
-    }
+    // A request that hangs is not waited for: whatever becomes of a write, its fate was open anyway.
+    return Promise.race([untilReachable(operation, patience), cancelled])
   }
   return {
     url: store.url,
