@@ -103,7 +103,7 @@ export class Committer {
       if (capture === undefined) return undefined
       for (const entry of capture.refreshed) this.#held.refresh(entry)
       if (!why.always && isUnchanged(capture, this.#held.faults)) return undefined
-      if (this.#standing.main) this.#onCommitting()
+      this.#onCommitting()
       const result = await this.#commitCapture(capture, why)
       if (result !== undefined) return result
     }

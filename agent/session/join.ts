@@ -91,11 +91,16 @@ function branchDraft(context: Context, view: LogView) {
   return { ...draft, branch: true, lineage, parent: 0, continues: null }
 }
 
+/** A volume without a mark gets the branch's: it is not the main line's, and the app has run on it. */
 function branchCommitter(context: Context, open: number, lineage: string): Committer {
-  const { store, writer, facts, patience } = context
+  const { store, writer, facts, patience, state, request } = context
+  const line = { lineage, request: request?.text ?? null }
   return new Committer(store, writer, facts, patience, {
     standing: { open, main: false, lineage, parent: 0 },
     held: new HeldVersion(EMPTY_MANIFEST),
     chain: new DeltaChain(),
+    onCommitting: () => {
+      state.ensureMarks(markOf(context, open, line, { dirty: false, settled: true }))
+    },
   })
 }
