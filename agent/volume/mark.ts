@@ -18,7 +18,7 @@ import * as v from 'valibot'
 import { HoldfastError } from '../../shared/errors.ts'
 import { MARK_NAME } from './layout.ts'
 
-const MarkSchema = v.object({
+export const MarkSchema = v.object({
   format: v.literal(1),
   stream: v.string(),
   /** Who wrote last, and the number of its `open`. */

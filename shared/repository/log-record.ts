@@ -130,7 +130,7 @@ const VersionSchema = v.object({
   }),
 })
 
-const RecordSchema = v.variant('kind', [
+export const RecordSchema = v.variant('kind', [
   OpenSchema,
   RestoreSchema,
   DoneSchema,
@@ -163,10 +163,24 @@ export function parseLogRecord(key: string, header: unknown, stream: string, n: 
   return record
 }
 
+function referencesOf(record: LogRecord): number[] {
+  switch (record.kind) {
+    case 'version':
+      return [record.manifest.base]
+    case 'open':
+      return [record.previousSwitch, record.continues?.open ?? 0]
+    case 'restore':
+      return [record.previousSwitch, record.resolved]
+    case 'done':
+    case 'closed':
+      return []
+  }
+}
+
 /** What a record refers to came before it: a search along parents or heads always ends. */
 function requireOrder(key: string, record: LogRecord): void {
   const { n, parent, open, log } = record
-  const earlier = [parent, record.kind === 'version' ? record.manifest.base : 0]
+  const earlier = [parent, ...referencesOf(record)]
   const notLater = [open, log.head?.version ?? 0, log.head?.n ?? 0, log.lastSwitch]
   if (earlier.some((other) => other >= n) || notLater.some((other) => other > n))
     throw new CorruptObjectError(key, 'it refers to a record that comes after it')

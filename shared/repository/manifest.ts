@@ -113,7 +113,7 @@ const Target = v.pipe(
   v.string(),
   v.check((target) => target !== '' && !target.includes('\0'), 'a target that can be'),
 )
-const EntryLine = v.variant('type', [
+export const EntryLine = v.variant('type', [
   v.object({
     ...metadata,
     type: v.literal('file'),
@@ -128,14 +128,14 @@ const EntryLine = v.variant('type', [
   v.object({ ...metadata, type: v.literal('symlink'), target: Target }),
   v.object({ type: v.literal('gone'), name: metadata.name }),
 ])
-const FaultLine = v.object({
+export const FaultLine = v.object({
   fault: v.object({
     name: v.string(),
     kind: v.picklist(['unreadable', 'unstable', 'skipped', 'notRestorable']),
     why: v.string(),
   }),
 })
-const HeadLine = v.object({
+export const HeadLine = v.object({
   packs: v.array(v.pipe(v.string(), v.regex(/^([0-9a-f]{32}|v[1-9]\d{0,11}|\.)$/))),
 })
 

@@ -8,7 +8,7 @@ import { FORMAT } from './log-record.ts'
 import { tagKey, tagsPrefix } from './object-keys.ts'
 import { decodeHeader, encodeObject } from './object-file.ts'
 
-const TagSchema = v.object({
+export const TagSchema = v.object({
   format: v.literal(FORMAT),
   kind: v.literal('tag'),
   stream: v.string(),

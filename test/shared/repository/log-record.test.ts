@@ -48,6 +48,9 @@ it('refuses what refers to a record that comes after it: no search may go in cir
     { ...version, manifest: { ...manifest, base: 7 } },
     { ...version, log: { ...EMPTY_LOG, head: { ...head, version: 8 } } },
     { ...version, log: { ...EMPTY_LOG, lastSwitch: 8 } },
+    { ...record('open'), previousSwitch: 7 },
+    { ...record('open'), continues: { writer: 'w', open: 7 } },
+    { ...record('restore'), resolved: 7 },
   ]
   for (const each of hostile) expect(() => parse(each)).toThrow(CorruptObjectError)
   expect(parse({ ...version, log: { ...EMPTY_LOG, head } })).toBeDefined()
