@@ -30,7 +30,8 @@ export async function untilReachable<T>(attempt: () => Promise<T>, patience: Pat
       if (!(error instanceof UnreachableError)) throw error
       if (isStopped() || clock.monotonicMs() >= endMs) throw error
       onRetry?.(error)
-      await clock.sleep(waitMs * (0.5 + Math.random() / 2), signal)
+      const drawnMs = waitMs * (0.5 + Math.random() / 2)
+      await clock.sleep(Math.min(drawnMs, endMs - clock.monotonicMs()), signal)
       if (isStopped()) throw error
     }
   }
