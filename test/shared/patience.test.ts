@@ -22,7 +22,8 @@ describe('an agent that asks a store that does not answer', () => {
     const clock = new HandClock()
     const asking = untilReachable(down, { clock, giveUpAfterMs: 600_000 })
     await expect(asking).rejects.toThrow(UnreachableError)
-    for (const [i, ms] of clock.sleeps.entries()) {
+    // The last wait ends where the patience does.
+    for (const [i, ms] of clock.sleeps.slice(0, 15).entries()) {
       const most = Math.min(200 * 2 ** i, 60_000)
       expect(ms).toBeGreaterThanOrEqual(most / 2)
       expect(ms).toBeLessThanOrEqual(most)
@@ -34,8 +35,7 @@ describe('an agent that asks a store that does not answer', () => {
     const clock = new HandClock()
     const asking = untilReachable(down, { clock, giveUpAfterMs: 5000 })
     await expect(asking).rejects.toThrow('no answer')
-    expect(clock.ms).toBeGreaterThanOrEqual(5000)
-    expect(clock.ms).toBeLessThan(15_000)
+    expect(clock.ms).toBeCloseTo(5000, 3)
   })
 
   it('stops at once when told to, also during a wait', async () => {
