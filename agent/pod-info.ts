@@ -33,6 +33,8 @@ function unquote(quoted: string): string {
 export function watchPodInfo(podInfoDir: string, onChange: () => void): () => Promise<void> {
   const watcher = watch(podInfoDir, { ignoreInitial: true, depth: 0 })
   watcher.on('raw', onChange)
+  // What was written between the first look and the first watch had nobody to see it.
+  watcher.on('ready', onChange)
   watcher.on('error', onChange)
   return () => watcher.close()
 }
