@@ -16,16 +16,9 @@ export function patientStore(
   signals: Signals,
   { onUploaded }: Traffic = {},
 ): ObjectStore {
-  const cancelled = new Promise<never>((_resolve, reject) => {
-    signals.stopped.addEventListener('abort', () => {
-      reject(new CancelledError('cancelled'))
-    })
-  })
-  cancelled.catch(() => undefined) // between two requests nobody waits for it
-  const ask = async <T>(operation: () => Promise<T>): Promise<T> => {
+  const ask = <T>(operation: () => Promise<T>): Promise<T> => {
     signals.check()
-    // A request that hangs is not waited for: whatever becomes of a write, its fate was open anyway.
-    return Promise.race([untilReachable(operation, patience), cancelled])
+    return unlessCancelled(untilReachable(operation, patience), signals.stopped)
   }
   return {
     url: store.url,
@@ -39,4 +32,20 @@ export function patientStore(
     folders: (prefix) => ask(() => store.folders(prefix)),
     delete: (key) => ask(() => store.delete(key)),
   }
+}
+
+/**
+ * A request that hangs is not waited for: whatever becomes of a write, its fate was open anyway. No `Promise.race`
+ * with one promise for all requests: that would hold on to every answer until the command ends.
+ */
+function unlessCancelled<T>(answer: Promise<T>, stopped: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const cancel = () => {
+      reject(new CancelledError('cancelled'))
+    }
+    stopped.addEventListener('abort', cancel, { once: true })
+    answer.then(resolve, reject).finally(() => {
+      stopped.removeEventListener('abort', cancel)
+    })
+  })
 }
