@@ -206,6 +206,21 @@ it('hard links whose first name is excluded by now are one file still', async ()
   expect(existsSync(target.at('a.keep'))).toBe(false)
 })
 
+it('leaves read-only directories as they were, however far above the file that is written', async () => {
+  mkdirSync(source.at('dir/deep/er'), { recursive: true })
+  writeFileSync(source.at('dir/deep/er/file'), 'text')
+  for (const name of ['dir/deep/er', 'dir/deep', 'dir']) chmodSync(source.at(name), 0o555)
+  await source.commit()
+  await restore(source, target)
+  chmodSync(target.at('dir/deep/er'), 0o755)
+  writeFileSync(target.at('dir/deep/er/file'), 'other')
+  chmodSync(target.at('dir/deep/er'), 0o555)
+  await restore(source, target)
+  expect(text('dir/deep/er/file')).toBe('text')
+  for (const name of ['dir/deep/er', 'dir/deep', 'dir'])
+    expect(lstatSync(target.at(name)).mode & 0o7777, name).toBe(0o555)
+})
+
 it('gives back setuid, sticky, times before 1970 and to the microsecond', async () => {
   writeFileSync(source.at('a'), 'a')
   chmodSync(source.at('a'), 0o4711)
