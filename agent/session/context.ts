@@ -33,6 +33,7 @@ export const STEPS = [
   'let go',
   'captured',
   'committed',
+  'backup committed',
   'closed',
 ] as const
 export type StepName = (typeof STEPS)[number]

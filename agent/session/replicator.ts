@@ -5,18 +5,19 @@
  * nothing changes. Told that the app is stopping it ships at once; told to stop it ships what is left and closes.
  */
 import { HoldfastError } from '../../shared/errors.ts'
-import { untilReachable } from '../../shared/patience.ts'
-import { createTag, readTag } from '../../shared/repository/tags.ts'
 import type { Hints } from '../capture/watcher.ts'
 import type { Committer, TakeCapture } from './committer.ts'
 import type { Context } from './context.ts'
 import { isSuperseded } from './log-writer.ts'
+import { findTagged, nameVersion } from './tagged-version.ts'
 
 export interface ReplicatorOptions {
   readonly withinMs: number
   readonly hints: Hints
   /** Takes the picture: plain, or between hooks. */
   readonly take: TakeCapture
+  /** A volume at rest is scanned again after this; by default after 30 s, or later where a scan costs much. */
+  readonly rescanMs?: number
 }
 
 /** Hints that come closer than this belong to one burst. */
@@ -174,9 +175,7 @@ export class Replicator {
   }
 
   async #commitTagged(tag: string): Promise<number> {
-    const { store, writer, patience } = this.#context
-    const { stream } = writer.log
-    const known = await untilReachable(() => readTag(store, stream, tag), patience)
+    const known = await findTagged(this.#context, tag, this.#committer.standing.parent)
     if (known !== undefined) return known
     const result = await this.#committer.commit(this.#take, {
       reason: 'backup',
@@ -186,7 +185,8 @@ export class Replicator {
     if (result === undefined)
       throw new HoldfastError(this.#context.state.whyNot ?? 'nothing could be captured')
     this.#report(result.n, result.record.complete)
-    await untilReachable(() => createTag(store, stream, tag, result.n), patience)
+    await this.#context.step('backup committed')
+    await nameVersion(this.#context, tag, result.n)
     return result.n
   }
 
@@ -197,7 +197,8 @@ export class Replicator {
     if (this.#unseen || this.#backups.length > 0) return 0
     if (doubtful > 0) return DOUBT_MS
     if (!this.#options.hints.reliable) return Math.max(this.#options.withinMs / 2, scanMs * 10)
-    return Math.min(MAX_RESCAN_MS, Math.max(MIN_RESCAN_MS, scanMs * SCAN_SHARE))
+    const { rescanMs } = this.#options
+    return rescanMs ?? Math.min(MAX_RESCAN_MS, Math.max(MIN_RESCAN_MS, scanMs * SCAN_SHARE))
   }
 
   async #sleep(ms: number): Promise<void> {

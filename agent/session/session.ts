@@ -17,6 +17,7 @@ export interface SessionOptions {
   readonly withinMs: number
   readonly watch: () => Hints
   readonly take: TakeCapture
+  readonly rescanMs?: number
   /** Given the replicator as soon as there is one: for `drain`, `backup` and `stop`. */
   readonly onReplicating: (replicator: Replicator) => void
 }
