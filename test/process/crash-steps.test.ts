@@ -7,6 +7,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { STEPS, type StepName } from '../../agent/session/context.ts'
+import { readTag } from '../../shared/repository/tags.ts'
 import { createPod, temporaryFolder, type AgentPod, type PodOptions } from '../support/agent-pod.ts'
 import type { AgentProcess } from '../support/agent-process.ts'
 import {
@@ -257,6 +258,25 @@ describe.each(scenarios)('$name', ({ steps, prepare }) => {
   })
 })
 
+test('a crash behind "backup committed" makes one version with the tag, and the tag', async () => {
+  const pod = await createPod({ store: `file://${temporaryFolder()}/store` })
+  pod.write('a', 'one')
+  const view = await viewRepository(pod.assignment.store)
+  const crashing = pod.start({ crashAfter: 'backup committed' })
+  await isShipped(crashing, pod, view)
+  pod.annotate({ 'holdfast.dev/injected': 'process-test', 'holdfast.dev/backup': 'once' })
+  await crashing.until('it crashes', () => crashing.hasEnded, true)
+  reached.add('backup committed')
+  const [tagged] = (await view.versions()).filter(({ tag }) => tag === 'once')
+  expect(await readTag(view.store, view.log.stream, 'once')).toBeUndefined()
+
+  pod.write('b', 'two')
+  const agent = pod.start()
+  await agent.logged('the answer', ({ msg }) => msg === `backup once is v${tagged?.n}`)
+  expect(await readTag(view.store, view.log.stream, 'once')).toBe(tagged?.n)
+  expect((await view.versions()).filter(({ tag }) => tag === 'once')).toHaveLength(1)
+})
+
 describe('a pin that is taken off after a crash', () => {
   test.each([...START, ...RESTORE, 'done recorded' as const])('behind "%s"', async (step) => {
     const past = await history()
@@ -276,7 +296,10 @@ describe('a pin that is taken off after a crash', () => {
   })
 })
 
+test('no step is named that the tests above did not reach', () => {
+  expect([...reached].toSorted()).toEqual([...STEPS].toSorted())
+})
+
 afterAll(() => {
   if (template !== undefined) fs.rmSync(template, { recursive: true, force: true })
-  expect([...reached].toSorted()).toEqual([...STEPS].toSorted())
 })

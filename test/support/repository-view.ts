@@ -122,14 +122,19 @@ export function isEqual(a: Tree, b: Tree): boolean {
   return [...names].every((name) => a[name] === b[name])
 }
 
-/** Waits until `latest` is what the pod's volume holds. */
+/** Waits until `latest` is what the pod's volume holds, but for names that are excluded. */
 export async function isShipped(
   agent: AgentProcess,
   pod: AgentPod,
   view: RepositoryView,
+  excluded: readonly string[] = [],
 ): Promise<void> {
+  const here = () =>
+    Object.fromEntries(
+      Object.entries(treeOf(pod.data)).filter(([name]) => !excluded.includes(name)),
+    )
   await agent.until('latest is what the volume holds', async () => {
     const latest = await view.latest()
-    return latest !== 0 && isEqual(await view.tree(latest), treeOf(pod.data))
+    return latest !== 0 && isEqual(await view.tree(latest), here())
   })
 }
