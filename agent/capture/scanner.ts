@@ -40,6 +40,8 @@ export interface Scan {
   readonly skipped: readonly Fault[]
   /** Indexes of declared paths that are not there. */
   readonly missingRoots: readonly number[]
+  /** Names of what an interrupted restore left behind. */
+  readonly leftovers: readonly string[]
   /** Directories in which a mark lies: writing it moves their mtime, which is no change of the app's. */
   readonly marked: ReadonlySet<string>
 }
@@ -55,6 +57,7 @@ export async function scan(layout: Layout): Promise<Scan> {
     unreadable: [],
     skipped: [],
     missingRoots: [],
+    leftovers: [],
     marked: new Set(),
   }
   const marks = new Set(layout.volumes.map((volume) => path.join(volume.at, MARK_NAME)))
@@ -100,6 +103,7 @@ interface Found {
   unreadable: Fault[]
   skipped: Fault[]
   missingRoots: number[]
+  leftovers: string[]
   marked: Set<string>
 }
 
@@ -121,6 +125,7 @@ function* walk(
     const belowRoot = isRoot ? child : `${name.slice(name.indexOf('/') + 1)}/${child}`
     if (aside.marks.has(below)) found.marked.add(name)
     if (aside.marks.has(below) || aside.notOurs.has(below)) continue
+    if (isTemporaryName(child)) found.leftovers.push(`${name}/${child}`)
     if (isTemporaryName(child) || root.excludes(belowRoot)) continue
     yield* walk(found, root, `${name}/${child}`, below, aside)
   }

@@ -24,7 +24,7 @@ import {
 } from 'node:fs'
 import { HoldfastError } from '../../shared/errors.ts'
 import type { Entry, FileEntry, StoredChunk } from '../../shared/repository/entry.ts'
-import { isHole } from '../../shared/repository/entry.ts'
+import { isHole, microseconds } from '../../shared/repository/entry.ts'
 import { temporaryName } from '../volume/layout.ts'
 import { encodeName, fsPath } from '../volume/raw-path.ts'
 import { sha256Hex } from '../../shared/repository/object-file.ts'
@@ -201,7 +201,7 @@ export function setMetadata(location: string, entry: Entry, onOwnerLost: OnOwner
   const isMine = isPermitted(() => {
     const mode = lstatSync(path).mode & 0o7777
     if (entry.type !== 'symlink' && mode !== entry.mode) chmodSync(path, entry.mode)
-    if (there.mtimeNs / 1000n !== entry.mtimeNs / 1000n)
+    if (microseconds(there.mtimeNs) !== microseconds(entry.mtimeNs))
       lutimesSync(path, seconds(entry.mtimeNs), seconds(entry.mtimeNs))
   })
   if (!isMine) onOwnerLost(entry)
@@ -212,8 +212,8 @@ export function setMetadata(location: string, entry: Entry, onOwnerLost: OnOwner
  * exact. As text, because a negative number (before 1970) would be taken for "now".
  */
 function seconds(ns: bigint): string {
-  const us = Number(ns / 1000n)
+  const us = Number(microseconds(ns))
   const nearest = us / 1e6
-  const kept = Math.trunc(((nearest % 1) * 1e9) / 1000)
-  return String(kept === us % 1e6 ? nearest : nearest + Math.sign(us) * 2.5e-7)
+  const kept = Math.floor(Math.trunc((nearest % 1) * 1e9) / 1000)
+  return String(kept === us - Math.trunc(nearest) * 1e6 ? nearest : nearest + 2.5e-7)
 }

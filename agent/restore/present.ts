@@ -43,7 +43,7 @@ export async function inspect(
       chunks,
     })
   }
-  return { scanned: scan.entries, files }
+  return { scanned: scan.entries, files, leftovers: scan.leftovers }
 }
 
 /** What a database's log or journal holds is not in its file: it cannot be what the version has. */

@@ -7,6 +7,8 @@ import type { ScannedEntry } from '../capture/scanner.ts'
 export interface Present {
   readonly scanned: ReadonlyMap<string, ScannedEntry>
   readonly files: ReadonlyMap<string, FileEntry>
+  /** What an interrupted restore left behind, by name. */
+  readonly leftovers: readonly string[]
 }
 
 export interface FileToWrite {
@@ -28,6 +30,8 @@ export interface RestorePlan {
   readonly metadata: readonly Entry[]
   /** What the version does not have, deepest first: removed last. */
   readonly extras: readonly ScannedEntry[]
+  /** What an interrupted restore left behind, by name. */
+  readonly leftovers: readonly string[]
   readonly unchanged: number
   readonly writeBytes: number
   /** Bytes of files that are replaced or removed. */
@@ -79,9 +83,10 @@ export function planRestore(
     metadata: metadataOf(
       entries,
       [...differs, ...hardLinks],
-      [...extras, ...obstacles],
+      [...extras, ...obstacles, ...present.leftovers.map((name) => ({ name }))],
     ).toReversed(),
     extras,
+    leftovers: present.leftovers,
     unchanged: entries.length - differs.length,
     writeBytes: toWrite.reduce((sum, entry) => sum + entry.sizeBytes, 0),
     freedBytes: freedBytes(toWrite, [...extras, ...obstacles], present),
@@ -190,7 +195,7 @@ function deepestFirst(a: ScannedEntry, b: ScannedEntry): number {
 function metadataOf(
   entries: readonly Entry[],
   made: readonly Entry[],
-  removed: readonly ScannedEntry[],
+  removed: readonly { readonly name: string }[],
 ): Entry[] {
   const touched = new Set([...made, ...removed].flatMap(({ name }) => [name, ...ancestorsOf(name)]))
   return entries.filter((entry) => touched.has(entry.name))

@@ -56,6 +56,7 @@ export async function runRestore(
     for (const { name } of plan.directories) run.makeDirectory(name)
     await run.writeFiles(onProgress)
     run.makeLinks()
+    for (const name of plan.leftovers) run.remove(name, 'file')
     for (const { name, type } of plan.extras) run.remove(name, type)
     run.setMetadata()
     if (fsync) run.syncEach()

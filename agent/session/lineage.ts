@@ -51,16 +51,18 @@ export async function restoreOf(
 
 /**
  * Is a volume with this mark the head of that lineage, or newer? It is when the head came from the mark's writer, or
- * from one that it continued; and when there is nothing to compare with.
+ * from one that it continued; and when there is nothing to compare with: no history, or a restore of "nothing", after
+ * which a volume gets its mark with the first commit only.
  */
 export async function isAhead(
   log: VersionLog,
-  { lineage, head }: LineageState,
+  { lineage, head, settled }: LineageState,
   mark: Mark | undefined,
 ): Promise<boolean> {
   if (mark?.dirty === true) return false
   if (head === null) return true
-  if (mark === undefined || mark.lineage !== lineage) return false
+  if (mark === undefined) return head.version === 0 && settled
+  if (mark.lineage !== lineage) return false
   if (head.restore) return true
   return continues(log, mark, head.writer)
 }

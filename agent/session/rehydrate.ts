@@ -1,7 +1,7 @@
 /** Brings volumes to a version: planned and checked before anything is written, then done between a dirty and a clean mark. */
 import { HoldfastError } from '../../shared/errors.ts'
 import type { Entry } from '../../shared/repository/entry.ts'
-import { rootOf } from '../../shared/repository/entry.ts'
+import { microseconds, rootOf } from '../../shared/repository/entry.ts'
 import { hasContent } from '../capture/guard.ts'
 import type { Scan } from '../capture/scanner.ts'
 import { ChunkSource } from '../restore/chunk-source.ts'
@@ -137,7 +137,7 @@ export async function asWritten(
     const there = entries.get(name)
     const same =
       there?.type === entry.type &&
-      there.mtimeNs / 1000n === entry.mtimeNs / 1000n &&
+      microseconds(there.mtimeNs) === microseconds(entry.mtimeNs) &&
       (entry.type !== 'file' || entry.sizeBytes === there.sizeBytes)
     const { ctimeNs, inode, mtimeNs } = there ?? entry
     written.set(name, same ? { ...entry, ctimeNs, inode, mtimeNs } : entry)

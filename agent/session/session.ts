@@ -5,6 +5,7 @@
  *         → join, if the start could not open → replicate → last flush → closed
  */
 import { HoldfastError } from '../../shared/errors.ts'
+import { untilReachable } from '../../shared/patience.ts'
 import type { Hints } from '../capture/watcher.ts'
 import { leaveProof, logProves, markProves, mayStartOffline } from './app-has-run.ts'
 import type { Committer, TakeCapture } from './committer.ts'
@@ -23,6 +24,8 @@ export interface SessionOptions {
 }
 
 const RETRY_MS = 5_000
+/** One lost answer is no outage: a start on marks alone is for a store that says nothing for this long. */
+const DOWN_AFTER_MS = 5_000
 
 export async function runSession(context: Context, options: SessionOptions): Promise<void> {
   const { status, step, stopping } = context
@@ -50,7 +53,7 @@ export async function runSession(context: Context, options: SessionOptions): Pro
 
 /** `start`: the app has not run in this pod. `join`: it runs, or may run now, and nothing of it is touched. */
 async function chooseWay(context: Context): Promise<'start' | 'join'> {
-  const { writer, status } = context
+  const { writer, status, patience, stopping } = context
   try {
     if (markProves(context)) return 'join'
   } catch (error) {
@@ -58,7 +61,8 @@ async function chooseWay(context: Context): Promise<'start' | 'join'> {
     return 'start' // a mark that does not read: the start says so, and holds
   }
   try {
-    const head = await writer.log.head()
+    const patient = { ...patience, giveUpAfterMs: DOWN_AFTER_MS, signal: stopping }
+    const head = await untilReachable(() => writer.log.head(), patient)
     if (head === undefined) return 'start'
     const proven = await logProves(context, { n: head.record.n, state: head.record.log })
     return proven ? 'join' : 'start'

@@ -27,7 +27,15 @@ function scanOf(names: string[], parts: Partial<Scan> = {}): Scan {
   const entries = new Map<string, ScannedEntry>(
     names.map((name) => [name, { ...LSTAT, name, type: typeOf(name) }]),
   )
-  return { entries, unreadable: [], skipped: [], missingRoots: [], marked: new Set(), ...parts }
+  return {
+    entries,
+    unreadable: [],
+    skipped: [],
+    missingRoots: [],
+    leftovers: [],
+    marked: new Set(),
+    ...parts,
+  }
 }
 const SAME = { atStart: new Map([['/data', '1:2']]), now: new Map([['/data', '1:2']]) }
 const why = (held: Map<string, Entry>, scan: Scan, sawContent = true, identity = SAME) =>
