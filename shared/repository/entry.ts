@@ -98,9 +98,14 @@ function sameMetadata(a: Entry, b: Entry): boolean {
     (a.mode === b.mode || a.type === 'symlink') &&
     a.uid === b.uid &&
     a.gid === b.gid &&
-    a.mtimeNs / 1000n === b.mtimeNs / 1000n &&
+    microseconds(a.mtimeNs) === microseconds(b.mtimeNs) &&
     (a.stale ?? false) === (b.stale ?? false)
   )
+}
+
+/** Rounded down, before 1970 too, as the system counts: seconds, and nanoseconds since their beginning. */
+export function microseconds(ns: bigint): bigint {
+  return (ns < 0n ? ns - 999n : ns) / 1000n
 }
 
 export function sameContent(a: FileEntry, b: FileEntry): boolean {
