@@ -1,6 +1,7 @@
 /** Whose truth? Reads the log, writes nothing: which lineage a start resumes, or which version it has to restore. */
-import { NotFoundError } from '../../shared/errors.ts'
-import { currentLineage } from '../../shared/repository/log-state.ts'
+import { CorruptObjectError, NotFoundError } from '../../shared/errors.ts'
+import { currentLineage, restoreOfLineage } from '../../shared/repository/log-state.ts'
+import { versionKey } from '../../shared/repository/object-keys.ts'
 import { resolvePin } from '../../shared/repository/resolve-pin.ts'
 import type { Context, RestoreRequest } from './context.ts'
 import type { LineageState } from './lineage.ts'
@@ -82,6 +83,11 @@ async function settledLineage(context: Context, view: LogView): Promise<LineageS
   while (!line.settled) {
     const restore = await restoreOf(context.writer.log, line.lineage)
     if (restore === undefined) break
+    if ((restoreOfLineage(restore.left.lineage) ?? 0) >= restore.n)
+      throw new CorruptObjectError(
+        versionKey(context.writer.log.stream, restore.n),
+        `it says that it left ${restore.left.lineage}, which is no older lineage`,
+      )
     line = restore.left
   }
   return line

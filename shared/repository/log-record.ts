@@ -138,10 +138,7 @@ export const RecordSchema = v.variant('kind', [
   VersionSchema,
 ])
 
-export type OpenRecord = v.InferOutput<typeof OpenSchema>
 export type RestoreRecord = v.InferOutput<typeof RestoreSchema>
-export type DoneRecord = v.InferOutput<typeof DoneSchema>
-export type ClosedRecord = v.InferOutput<typeof ClosedSchema>
 export type VersionRecord = v.InferOutput<typeof VersionSchema>
 export type LogRecord = v.InferOutput<typeof RecordSchema>
 export type RecordedImage = VersionRecord['images'][number]
