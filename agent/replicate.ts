@@ -52,7 +52,8 @@ export async function replicate(config: AgentConfig): Promise<void> {
   await serveControl(controlSocket(config.pod.uid), { status, drain })
   const health = serveHealth(config.healthPort, streamText(config), status, systemClock)
   if (await isCopy(config, status, stopping.signal)) return endServing(health)
-  const context = await compose(config, status, stopping.signal, givingUp.signal)
+  const context = await composeOrHold(config, status, stopping.signal, givingUp.signal)
+  if (context === undefined) return endServing(health)
   const { assignment } = config
   let closePodInfo: (() => Promise<void>) | undefined
   await runSession(context, {
@@ -99,6 +100,23 @@ function streamText({ assignment }: AgentConfig): string {
 
 /** The slot of a ReplicaSet's only pod. */
 const FIRST_SLOT = '0'
+
+/** A store that cannot be opened is for people to mend: said by the probe, not by restarts. Undefined: told to stop meanwhile. */
+async function composeOrHold(
+  config: AgentConfig,
+  status: Status,
+  stopping: AbortSignal,
+  givingUp: AbortSignal,
+): Promise<Context | undefined> {
+  try {
+    return await compose(config, status, stopping, givingUp)
+  } catch (error) {
+    if (!(error instanceof HoldfastError)) throw error
+    status.set({ phase: 'holding', reason: error.message })
+    await systemClock.sleep(Infinity, stopping)
+    return undefined
+  }
+}
 
 async function compose(
   config: AgentConfig,
