@@ -305,3 +305,13 @@ test('no credentials at all are one sentence, too', async () => {
   }
   await expectHeld(await createPod({ store, env }), undefined, /no credentials were found/)
 })
+
+test.each([
+  ['s3://bucket/prefix', /no AWS region is configured/],
+  ['gopher://hole', /allowed are s3:/],
+  ['file:relative', /allowed are s3:/],
+])('a store %s that cannot be opened holds the start and says why', async (store, words) => {
+  const env = { AWS_ENDPOINT_URL_S3: '', AWS_REGION: '', HOME: temporaryFolder() }
+  const agent = await expectHeld(await createPod({ store, env }), undefined, words)
+  expect(await agent.stop()).toEqual({ code: 0, signal: null })
+})
