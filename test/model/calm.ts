@@ -1,7 +1,7 @@
 /** The end of every history: the adversary stops, and everything must come to rest, protected, with `latest` as it should be. */
 import type { Pod } from './pod.ts'
 import { contentOf } from './pod.ts'
-import { showContent } from './values.ts'
+import { sameContent, showContent } from './values.ts'
 import type { World } from './world.ts'
 
 /** Far more turns than any calm needs. */
@@ -14,18 +14,24 @@ export async function calm(world: World): Promise<void> {
   world.fate = () => 'answered'
   world.bucket.state = 'up'
   world.bucket.late = []
-  for (const pod of world.pods) if (pod.paused) world.wake(pod)
-  if (!(await settle(world))) return
-  if (!(await requireProtected(world))) return
+  for (const pod of world.pods) {
+    if (pod.paused) world.wake(pod)
+    if (pod.terminatedMs !== undefined && pod.appRuns) world.endApp(pod)
+  }
+  if (!(await settle(world)) || !(await requireProtected(world))) return
+  await stopAll(world)
+  for (let i = 0; i < 2 && !world.broken; i += 1) await startAgain(world)
+  if (!world.broken) world.oracle.judgeStore()
+}
+
+async function stopAll(world: World): Promise<void> {
   for (const pod of world.pods)
     if (pod.alive && pod.terminatedMs === undefined) {
       world.terminate(pod)
       if (pod.appRuns) world.endApp(pod)
     }
-  if (!(await settle(world))) return
+  await settle(world)
   for (const pod of world.pods) if (pod.alive) world.killPod(pod)
-  for (let i = 0; i < 2; i += 1) if (!(await startAgain(world))) return
-  world.oracle.judgeStore()
 }
 
 /** What every running app writes now gets into some version. */
@@ -43,28 +49,26 @@ async function requireProtected(world: World): Promise<boolean> {
 }
 
 /** The next pod starts, writes `latest`, and stops. */
-async function startAgain(world: World): Promise<boolean> {
+async function startAgain(world: World): Promise<void> {
   const volumes = world.freeVolumes()
   if (volumes === undefined) throw new Error('a volume is in use, and no pod is alive')
   const pod = await world.startPod(volumes)
-  if (!(await settle(world))) return false
-  if (!pod.letGo) {
-    world.oracle.violate('the next start does not converge', pod.agent.status.facts.reason)
-    return false
-  }
+  if (!(await settle(world))) return
+  if (!pod.letGo)
+    return world.oracle.violate('the next start does not converge', pod.agent.status.facts.reason)
   world.write(pod)
-  if (!(await settle(world))) return false
+  if (!(await settle(world))) return
   const { head } = world.oracle.truth()
   const content = contentOf(pod.volumes)
   const latest = world.oracle.contentOfVersion(head?.version ?? 0)
-  if (showContent(latest) !== showContent(content))
+  if (!sameContent(latest, content))
     world.oracle.violate(
       'the pod after the last does not write latest',
       `${showContent(content)}, latest is v${head?.version} ${showContent(latest)}`,
     )
   world.terminate(pod)
   world.endApp(pod)
-  return (await settle(world)) && !world.broken
+  await settle(world)
 }
 
 /** Runs everybody, fairly, until nobody has anything left to do. */
@@ -103,7 +107,7 @@ export async function settle(world: World): Promise<boolean> {
 }
 
 /** How much of a proof that nothing more comes is it that the agent has slept once more? */
-function partOfRest(pod: Pod): number {
+export function partOfRest(pod: Pod): number {
   const { phase, unshippedSinceMs, problem } = pod.agent.status.facts
   if (phase === 'holding') return 1 / MANY_HOLDS
   const isShipped = unshippedSinceMs === undefined && problem === ''

@@ -127,16 +127,18 @@ function actionsOnPod(world: World, pod: Pod, mood: Mood): Action[] {
   if (pod.appRuns) {
     actions.push([4, () => world.write(pod, mood.big && world.random.next() < 0.2)])
     actions.push([0.5, () => world.remove(pod)])
-    if (pod.terminatedMs !== undefined) actions.push([3, () => world.endApp(pod)])
+    if (pod.terminatedMs !== undefined) actions.push([1.5, () => world.endApp(pod)])
   }
   if (pod.terminatedMs === undefined && pod.inCluster)
-    actions.push([0.7, () => world.terminate(pod)])
-  actions.push([0.6, () => world.killPod(pod)])
-  actions.push([0.6, () => world.crashAgent(pod)])
+    actions.push([pod.appRuns ? 0.5 : 0.1, () => world.terminate(pod)])
+  // Half of a restore is where a crash hurts most, and does not last long.
+  const deadly = pod.agent.status.facts.phase === 'restoring' ? 0.8 : 0.15
+  actions.push([deadly, () => world.killPod(pod)])
+  actions.push([deadly, () => world.crashAgent(pod)])
   if (pod.paused) actions.push([1, () => world.wake(pod)])
-  else actions.push([0.4, () => world.pause(pod)])
+  else actions.push([0.12, () => world.pause(pod)])
   if (mood.lostNodes && pod.inCluster && world.scene.kind !== 'one PVC')
-    actions.push([0.3, () => world.loseNode(pod)])
+    actions.push([0.1, () => world.loseNode(pod)])
   return actions
 }
 
@@ -147,7 +149,7 @@ function actionsOnCluster(world: World, mood: Mood): Action[] {
   )
   if (!running)
     actions.push([
-      5,
+      8,
       async () => {
         const volumes = world.freeVolumes()
         if (volumes !== undefined) await world.startPod(volumes)
@@ -155,8 +157,8 @@ function actionsOnCluster(world: World, mood: Mood): Action[] {
     ])
   const versions = world.oracle.versions()
   if (mood.pins && versions.length > 0) {
-    actions.push([0.7, () => setPin(world)])
-    actions.push([0.5, () => world.setTemplate(null, null)])
+    actions.push([0.4, () => setPin(world)])
+    actions.push([0.15, () => world.setTemplate(null, null)])
   }
   return actions
 }
@@ -182,7 +184,7 @@ function actionsOnBucket(world: World, mood: Mood): Action[] {
   const { bucket, random } = world
   const actions: Action[] = [
     [
-      0.3,
+      0.08,
       () => {
         world.note('a day passes')
         world.advanceTo(world.nowMs() + DAY_MS)
@@ -191,7 +193,7 @@ function actionsOnBucket(world: World, mood: Mood): Action[] {
   ]
   if (mood.outages)
     actions.push([
-      bucket.state === 'up' ? 0.4 : 1,
+      bucket.state === 'up' ? 0.2 : 0.6,
       () => {
         const bad = random.next() < 0.8 ? 'down' : 'denied'
         bucket.state = bucket.state === 'up' ? bad : 'up'

@@ -3,6 +3,7 @@
  * what agents tell people, and knows what is true by itself. Its rules are those of DESIGN section 5.
  */
 import { createHash } from 'node:crypto'
+import { HoldfastError } from '../../shared/errors.ts'
 import type { LogRecord, VersionRecord } from '../../shared/repository/log-record.ts'
 import { versionKey } from '../../shared/repository/object-keys.ts'
 import type { Truth } from './log-truth.ts'
@@ -144,7 +145,11 @@ export class Oracle {
 
   #judgeRestore(record: LogRecord & { kind: 'restore' }, before: Truth): void {
     const { n, request, resolved, left } = record
-    if (this.records.some((other) => other.kind === 'restore' && other.request === request))
+    const again = this.records.some(
+      (other) => other.kind === 'restore' && other.request === request,
+    )
+    // What a declaration says about empty volumes is asked by each start anew.
+    if (again && !request.startsWith('whenEmpty:'))
       this.violate('a request was resolved twice', `${request} by v${n}`)
     const asked = askedVersion(request)
     if (asked !== undefined && resolved !== asked)
@@ -276,7 +281,9 @@ export class Oracle {
   afterRun(pod: Pod): void {
     this.#judgeChanges(pod)
     const { agent } = pod
-    if (agent.failure !== undefined)
+    // Told to stop, and refused by the store: it ends and says so.
+    const refused = agent.stopped && agent.failure instanceof HoldfastError
+    if (agent.failure !== undefined && !refused)
       this.violate('an agent ended with an error', String((agent.failure as Error).stack))
     if (!pod.appRuns || agent.ended || !agent.task.reliableHints) return
     const { phase, unshippedSinceMs } = agent.status.facts
@@ -303,7 +310,7 @@ export class Oracle {
       const now = readContent(volume.dir, volume.root)
       if (sameContent(now, volume.content)) continue
       touched = true
-      if (pod.appRuns)
+      if (pod.appRuns && this.#canKnow(pod))
         this.violate(
           'bytes changed under a running app',
           `${pod.name}: ${showContent(volume.content)} became ${showContent(now)}`,
@@ -318,6 +325,17 @@ export class Oracle {
       if (!volume.half) volume.tip = target.n
     }
     if (touched) rememberState(pod)
+  }
+
+  /**
+   * Can a restarted agent know that the app runs? Where another pod took the stream over before the first commit of an
+   * app that began on an empty volume, nothing says so: no mark may lie there yet.
+   */
+  #canKnow(pod: Pod): boolean {
+    const versions = this.versions().filter(
+      ({ writer, reason }) => this.podOf(writer) === pod && reason !== 'safety',
+    )
+    return pod.marked || versions.length > 0
   }
 
   /** What the pod's agent is to bring its volumes to, by what it has written into the log. */
@@ -395,7 +413,7 @@ export class Oracle {
       const wanted = ahead
         ? before.content
         : onRoot(this.contentOfVersion(head?.version ?? 0), root)
-      if (!sameContent(volume.content, wanted))
+      if (!sameContent(volume.content, wanted) && !this.#isPutAside(pod, root, before.content))
         this.violate(
           'later writes were discarded',
           `${pod.name} on ${volume.name} (at v${before.tip}, head v${head?.n}): ${showContent(before.content)} should be ${showContent(wanted)}, is ${showContent(volume.content)}`,
@@ -403,12 +421,28 @@ export class Oracle {
     }
   }
 
+  /**
+   * Of two volumes, one of which was new, no state of the main line could be saved before a restore that was then called
+   * off: a branch has what was not shipped.
+   */
+  #isPutAside({ volumes }: Pod, root: number, content: Content): boolean {
+    return (
+      volumes.length > 1 &&
+      this.versions().some(
+        ({ n, reason, branch }) =>
+          branch &&
+          reason === 'safety' &&
+          sameContent(onRoot(this.contentOfVersion(n), root), content),
+      )
+    )
+  }
+
   // ---- the end ----
 
   /** A pod that was told to stop has ended by itself. */
   onEnded(pod: Pod): void {
     const { status, task } = pod.agent
-    if (!pod.letGo || status.facts.problem !== '') return
+    if (!pod.letGo || status.facts.problem !== '' || pod.agent.failure !== undefined) return
     const content = contentOf(pod.volumes)
     if (content.size === 0) return
     if (!this.isKept(content))

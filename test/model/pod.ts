@@ -41,6 +41,8 @@ export interface Pod {
   paused: boolean
   /** Its agent was paused, ended or cut off once, or the app was let go without S3: continuity is not promised any more. */
   disturbed: boolean
+  /** There was a mark on a volume when its agent began. */
+  marked: boolean
   /** What its volumes held when its agent last began, or opened. */
   before: readonly Before[]
   /** All states of the volumes while it had them; a version must be one of them. */

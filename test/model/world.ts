@@ -3,10 +3,11 @@
  * agent is a point at which it may go on, wait, or end. One agent runs at a time, until it waits again: the same seed
  * gives the same history.
  */
-import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import type { Context, StepName } from '../../agent/session/context.ts'
 import type { Layout } from '../../agent/volume/layout.ts'
+import { MARK_NAME } from '../../agent/volume/layout.ts'
 import { SeededRandom } from '../support/seeded-random.ts'
 import { Oracle, rememberBefore, rememberState } from './oracle.ts'
 import type { Pod, Volume } from './pod.ts'
@@ -27,6 +28,8 @@ export interface Scene {
   readonly reliableHints: boolean
   /** The wall clock stands still, so that no file's time ever proves that it is unchanged. */
   readonly doubtful: boolean
+  /** False: the store overwrites what is there, as some do in versioned buckets. */
+  readonly conditional?: boolean
   /** A test may put a weaker part in the place of a real one. */
   readonly adjust?: (context: Context) => Context
 }
@@ -67,6 +70,7 @@ export class World implements AgentWorld {
         this.oracle.onCreated(create)
       },
     )
+    this.bucket.conditional = scene.conditional ?? true
     this.claims = [this.makeVolume('PVC', 0)]
     if (scene.kind === 'two PVCs in turn') this.claims.push(this.makeVolume('PVC', 0))
   }
@@ -109,10 +113,10 @@ export class World implements AgentWorld {
     const first = !pod.letGo
     this.oracle.onLetGo(pod)
     pod.letGo = true
-    if (!first || pod.terminatedMs !== undefined) return
-    pod.appRuns = true
     if (!this.oracle.records.some((record) => record.writer === agent.task.writer))
       pod.disturbed = true // S3 was not asked: whoever comes meanwhile cannot know of it
+    if (!first || pod.terminatedMs !== undefined) return
+    pod.appRuns = true
     this.note(`the app of ${pod.name} is let go`)
   }
 
@@ -225,6 +229,7 @@ export class World implements AgentWorld {
       inCluster: true,
       paused: false,
       disturbed: false,
+      marked: false,
       before: [],
       states: [],
     }
@@ -239,6 +244,7 @@ export class World implements AgentWorld {
   async #startAgent(pod: Pod, turn: number): Promise<void> {
     rememberState(pod)
     rememberBefore(pod)
+    pod.marked = pod.volumes.some(({ dir }) => existsSync(path.join(dir, MARK_NAME)))
     pod.agent = new SimAgent(this, this.#taskOf(pod, turn))
     pod.agent.begin()
     if (pod.terminatedMs !== undefined) {
@@ -273,8 +279,9 @@ export class World implements AgentWorld {
     pod.inCluster = false
   }
 
-  /** The sidecar dies and is started again; the app goes on. */
+  /** The sidecar dies and is started again; the app goes on. Once the app of a stopping pod has ended, nothing is started again. */
   async crashAgent(pod: Pod): Promise<void> {
+    if (pod.terminatedMs !== undefined && !pod.appRuns) return this.killPod(pod)
     this.note(`the agent of ${pod.name} is killed, and starts again`)
     if (pod.terminatedMs !== undefined) pod.disturbed = true
     pod.agent.kill()
