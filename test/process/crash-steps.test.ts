@@ -18,6 +18,7 @@ import {
   type RepositoryView,
   type Tree,
 } from '../support/repository-view.ts'
+import { SeededRandom, runSeed } from '../support/seeded-random.ts'
 
 const START = ['decided', 'opened', 'safety saved', 'restore recorded'] as const
 const RESTORE = ['marked dirty', 'restored', 'marked clean'] as const
@@ -294,6 +295,36 @@ describe('a pin that is taken off after a crash', () => {
     const kept = await past.view.everything()
     expect(contentsOf(before).filter((content) => !kept.has(content))).toEqual([])
   })
+})
+
+test('several crashes in a row, anywhere before the app runs, come to the same end', async () => {
+  const random = new SeededRandom(runSeed('crashes in a row'))
+  const restoring = scenarios.filter(({ steps }) => steps.includes('restored'))
+  for (let run = 0; run < 8; run += 1) {
+    const { name, prepare } = random.pick(restoring as [Scenario, ...Scenario[]])
+    const { pod, view, target, request } = await prepare()
+    const before = contentsOf(treeOf(pod.data))
+    const steps = Array.from({ length: 3 }, () => random.pick([...START, ...RESTORE]))
+    for (const step of steps) {
+      // A step that an earlier crash left behind is not reached again: then this one gets through.
+      const agent = pod.start({ crashAfter: step })
+      await agent.until('it runs or crashes', () => agent.wasReady || agent.hasEnded, true)
+      if (!agent.hasEnded) await agent.kill()
+    }
+    const agent = pod.start()
+    await agent.ready()
+    const what = `${name}: ${steps.join(', ')}`
+    expect(treeOf(pod.data), what).toEqual(target)
+    pod.write('at last', 'the app goes on')
+    await isShipped(agent, pod, view)
+    await agent.stop()
+    const kept = await view.everything()
+    expect(
+      before.filter((content) => !kept.has(content)),
+      what,
+    ).toEqual([])
+    if (request !== undefined) await expectFulfilledOnce(view, request)
+  }
 })
 
 test('no step is named that the tests above did not reach', () => {
