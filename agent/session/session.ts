@@ -5,6 +5,7 @@
  *         → join, if the start could not open → replicate → last flush → closed
  */
 import { HoldfastError } from '../../shared/errors.ts'
+import { UnreachableError } from '../../shared/object-store/object-store.ts'
 import { untilReachable } from '../../shared/patience.ts'
 import type { Hints } from '../capture/watcher.ts'
 import { leaveProof, logProves, markProves, mayStartOffline } from './app-has-run.ts'
@@ -51,15 +52,29 @@ export async function runSession(context: Context, options: SessionOptions): Pro
   }
 }
 
-/** `start`: the app has not run in this pod. `join`: it runs, or may run now, and nothing of it is touched. */
+/**
+ * `start`: the app has not run in this pod. `join`: it runs, or may run now, and nothing of it is touched. While that is
+ * not known (the marks do not read, the store does not answer), nothing is begun.
+ */
 async function chooseWay(context: Context): Promise<'start' | 'join'> {
-  const { writer, status, patience, stopping } = context
-  try {
-    if (markProves(context)) return 'join'
-  } catch (error) {
-    if (!(error instanceof HoldfastError)) throw error
-    return 'start' // a mark that does not read: the start says so, and holds
+  const { status, stopping, patience } = context
+  while (!stopping.aborted) {
+    try {
+      return await lookForProof(context)
+    } catch (error) {
+      if (!(error instanceof HoldfastError)) throw error
+      const isSilent = error instanceof UnreachableError
+      const reason = isSilent ? `the store does not answer: ${error.message}` : error.message
+      status.set({ phase: 'holding', reason })
+      await patience.clock.sleep(RETRY_MS, stopping)
+    }
   }
+  return 'start' // which ends at once
+}
+
+async function lookForProof(context: Context): Promise<'start' | 'join'> {
+  const { writer, status, patience, stopping } = context
+  if (markProves(context)) return 'join'
   try {
     const patient = { ...patience, giveUpAfterMs: DOWN_AFTER_MS, signal: stopping }
     const head = await untilReachable(() => writer.log.head(), patient)
@@ -67,21 +82,10 @@ async function chooseWay(context: Context): Promise<'start' | 'join'> {
     const proven = await logProves(context, { n: head.record.n, state: head.record.log })
     return proven ? 'join' : 'start'
   } catch (error) {
-    if (!(error instanceof HoldfastError)) throw error
+    if (!(error instanceof HoldfastError) || !mayStartOffline(context)) throw error
     status.set({ problem: error.message })
-    return chooseOffline(context)
-  }
-}
-
-/** A start waits for the store, and for a volume that takes no mark, and says so. */
-function chooseOffline(context: Context): 'start' | 'join' {
-  try {
-    if (!mayStartOffline(context)) return 'start'
     leaveProof(context)
     return 'join'
-  } catch (error) {
-    if (!(error instanceof HoldfastError)) throw error
-    return 'start'
   }
 }
 
