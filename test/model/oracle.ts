@@ -335,7 +335,11 @@ export class Oracle {
     const versions = this.versions().filter(
       ({ writer, reason }) => this.podOf(writer) === pod && reason !== 'safety',
     )
-    return pod.marked || versions.length > 0
+    const { writer } = pod.agent.task
+    const open = this.records.find((record) => record.kind === 'open' && record.writer === writer)
+    const { owner } = truthOf(this.records.filter(({ n }) => n < (open?.n ?? Infinity)))
+    const wasOwner = owner !== undefined && this.podOf(owner.writer) === pod
+    return pod.marked || versions.length > 0 || wasOwner
   }
 
   /** What the pod's agent is to bring its volumes to, by what it has written into the log. */
@@ -428,12 +432,13 @@ export class Oracle {
   #isPutAside({ volumes }: Pod, root: number, content: Content): boolean {
     return (
       volumes.length > 1 &&
-      this.versions().some(
-        ({ n, reason, branch }) =>
-          branch &&
-          reason === 'safety' &&
-          sameContent(onRoot(this.contentOfVersion(n), root), content),
-      )
+      (content.size === 0 || // that everything was deleted is never committed
+        this.versions().some(
+          ({ n, reason, branch }) =>
+            branch &&
+            reason === 'safety' &&
+            sameContent(onRoot(this.contentOfVersion(n), root), content),
+        ))
     )
   }
 
