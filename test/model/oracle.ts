@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto'
 import { HoldfastError } from '../../shared/errors.ts'
 import type { LogRecord, VersionRecord } from '../../shared/repository/log-record.ts'
 import { versionKey } from '../../shared/repository/object-keys.ts'
-import type { Truth } from './log-truth.ts'
+import type { TrueHead, Truth } from './log-truth.ts'
 import { isSettled, lineageToResume, stateFault, truthOf } from './log-truth.ts'
 import type { Pod } from './pod.ts'
 import { contentOf, requestOf } from './pod.ts'
@@ -200,7 +200,7 @@ export class Oracle {
   #judgeDescent(n: number, { head }: Truth, pod: Pod): void {
     if (head === undefined) return
     for (const { name, tip, root } of pod.volumes) {
-      const isHead = this.#continues(root, tip, head) || this.#sameOn(root, tip, head.n)
+      const isHead = this.#isHeadOrNewer(root, tip, head)
       if (!isHead)
         this.violate(
           'a stale volume became latest',
@@ -404,17 +404,15 @@ export class Oracle {
 
   /** A start that asks for nothing new: a volume that is the head, or newer, stays; any other comes to the head. */
   #judgeResumed(pod: Pod, open: number): void {
-    const { head } = truthOf(this.records.filter(({ n }) => n <= open))
+    const { head, settled } = truthOf(this.records.filter(({ n }) => n <= open))
+    // A restore that others began is brought to its end, except where `latest` asks for what is there.
+    const isOwed = !settled && !(head?.version === 0 && pod.pin === 'latest')
     for (const [i, volume] of pod.volumes.entries()) {
       const before = pod.before[i]
       if (before === undefined) continue
       const { root } = volume
-      const ahead =
-        head === undefined
-          ? !before.half
-          : !before.half &&
-            (this.#continues(root, before.tip, head) || this.#sameOn(root, before.tip, head.n))
-      const wanted = ahead
+      const stays = !isOwed && !before.half && this.#isHeadOrNewer(root, before.tip, head)
+      const wanted = stays
         ? before.content
         : onRoot(this.contentOfVersion(head?.version ?? 0), root)
       if (!sameContent(volume.content, wanted) && !this.#isPutAside(pod, root, before.content))
@@ -423,6 +421,10 @@ export class Oracle {
           `${pod.name} on ${volume.name} (at v${before.tip}, head v${head?.n}): ${showContent(before.content)} should be ${showContent(wanted)}, is ${showContent(volume.content)}`,
         )
     }
+  }
+
+  #isHeadOrNewer(root: number, tip: number, head: TrueHead | undefined): boolean {
+    return head === undefined || this.#continues(root, tip, head) || this.#sameOn(root, tip, head.n)
   }
 
   /**
@@ -447,6 +449,7 @@ export class Oracle {
   /** A pod that was told to stop has ended by itself. */
   onEnded(pod: Pod): void {
     const { status, task } = pod.agent
+    if (this.#world.bucket.state !== 'up') return // it could not, and was not told to wait
     if (!pod.letGo || status.facts.problem !== '' || pod.agent.failure !== undefined) return
     const content = contentOf(pod.volumes)
     if (content.size === 0) return
