@@ -1,9 +1,11 @@
 /** Two agents on one stream: the log decides who writes the main line, and nothing that either had is lost. */
+import fs from 'node:fs'
+import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { createPod, temporaryFolder, type AgentPod } from '../support/agent-pod.ts'
 import type { AgentProcess } from '../support/agent-process.ts'
-import { hashOf, isShipped, viewRepository } from '../support/repository-view.ts'
+import { hashOf, isShipped, treeOf, viewRepository } from '../support/repository-view.ts'
 import type { RepositoryView } from '../support/repository-view.ts'
 import { freshS3Url, s3Environment } from '../support/s3-url.ts'
 import { SeededRandom, runSeed } from '../support/seeded-random.ts'
@@ -100,6 +102,30 @@ test('two agents that start at the same moment, each with content, lose nothing 
     for (const agent of agents) expect(await agent.stop()).toEqual({ code: 0, signal: null })
     await isWholeLog(view)
   }
+})
+
+test('an agent that restarts under a superseded app changes no byte, also when the app wiped the mark', async () => {
+  const store = `file://${temporaryFolder()}/store`
+  const view = await viewRepository(store)
+  const older = await createPod({ store, name: 'shop-older' })
+  older.write('mine', 'shipped')
+  const olderAgent = older.start()
+  await isShipped(olderAgent, older, view)
+  const newer = await createPod({ store, name: 'shop-newer' })
+  const newerAgent = newer.start()
+  await newerAgent.ready()
+  newer.write('elsewhere', 'the line went on')
+  await isShipped(newerAgent, newer, view)
+  await olderAgent.kill()
+
+  fs.rmSync(path.join(older.data, '.holdfast'))
+  older.write('mine', 'the app went on')
+  const before = treeOf(older.data)
+  const again = older.start()
+  await again.ready()
+  await isKept(again, view, ['the app went on'])
+  expect(treeOf(older.data)).toEqual(before)
+  expect(await view.tree(await view.latest())).toEqual(treeOf(newer.data))
 })
 
 /** One main line: each main record follows the one that owns the line at its time. */
