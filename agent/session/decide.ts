@@ -5,7 +5,7 @@ import { versionKey } from '../../shared/repository/object-keys.ts'
 import { resolvePin } from '../../shared/repository/resolve-pin.ts'
 import type { Context, RestoreRequest } from './context.ts'
 import type { LineageState } from './lineage.ts'
-import { findRequest, lineageState, restoreOf } from './lineage.ts'
+import { WHEN_EMPTY, findRequest, lineageState, restoreOf } from './lineage.ts'
 import type { LogView } from './log-writer.ts'
 
 export type Decision =
@@ -65,7 +65,7 @@ async function decideEmpty(context: Context, line: LineageState): Promise<Decisi
       kind: 'restore',
       line,
       version: 0,
-      request: `whenEmpty:fresh/${writer.identity.writer}`,
+      request: `${WHEN_EMPTY}${writer.identity.writer}`,
     }
   return {
     kind: 'hold',

@@ -2,7 +2,7 @@
 import type { Head, LogRecord, RestoreRecord } from '../../shared/repository/log-record.ts'
 import { currentLineage, restoreOfLineage } from '../../shared/repository/log-state.ts'
 import type { VersionLog } from '../../shared/repository/version-log.ts'
-import { findRestore, switches } from '../../shared/repository/find-restore.ts'
+import { switches } from '../../shared/repository/find-restore.ts'
 import { requireRecord } from '../../shared/repository/version-log.ts'
 import type { Mark } from '../volume/mark.ts'
 import type { LogView } from './log-writer.ts'
@@ -27,7 +27,10 @@ export async function lineageState(
   return undefined
 }
 
-/** The lineage in which this request was, or is being, fulfilled; undefined for a request that is new. */
+/**
+ * The lineage in which this request was, or is being, fulfilled; undefined for a request that is new. Where that was left
+ * because a volume was found empty and the declaration wants it fresh then, it is the one that goes on from there.
+ */
 export async function findRequest(
   log: VersionLog,
   view: LogView,
@@ -35,7 +38,30 @@ export async function findRequest(
 ): Promise<string | undefined> {
   const { owner } = view.state
   if (owner?.request === request) return owner.lineage
-  return (await findRestore(log, view.state.lastSwitch, request))?.lineage
+  const later: RestoreRecord[] = []
+  for await (const record of switches(log, view.state.lastSwitch)) {
+    if (record.kind !== 'restore') continue
+    if (record.request === request) return goOn(log, view, record.lineage, later)
+    if (record.request.startsWith(WHEN_EMPTY)) later.unshift(record)
+  }
+  return undefined
+}
+
+/** How the request of a start on an empty volume begins that the declaration wants fresh; the writer follows. */
+export const WHEN_EMPTY = 'whenEmpty:fresh/'
+
+/** @param later what was begun on empty volumes since, oldest first. */
+async function goOn(
+  log: VersionLog,
+  view: LogView,
+  lineage: string,
+  later: readonly RestoreRecord[],
+): Promise<string> {
+  let current = lineage
+  for (const { left, lineage: next } of later)
+    if (left.lineage === current && (await lineageState(log, view, next))?.settled === true)
+      current = next
+  return current
 }
 
 /** The restore that started a lineage; undefined for the first one. */
