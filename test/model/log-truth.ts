@@ -80,6 +80,24 @@ export function lineageToResume(records: readonly LogRecord[]): string {
   return lineage
 }
 
+/**
+ * The lineage in which a request is answered: the one that it began, or the one for which that was left because a volume
+ * was found empty and the declaration wants it fresh then. Undefined for a new request.
+ */
+export function lineageOfRequest(
+  records: readonly LogRecord[],
+  request: string | null,
+): string | undefined {
+  let lineage: string | undefined
+  for (const record of records) {
+    if (record.kind !== 'restore') continue
+    const goesOn = record.request.startsWith('whenEmpty:') && record.left.lineage === lineage
+    if (record.request === request || (goesOn && isSettled(records, record.lineage)))
+      lineage = record.lineage
+  }
+  return lineage
+}
+
 /** In what the log state that `record` carries differs from the truth after it; undefined when in nothing. */
 export function stateFault(record: LogRecord, truth: Truth): string | undefined {
   const { owner, head } = truth

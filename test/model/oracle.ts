@@ -7,7 +7,7 @@ import { HoldfastError } from '../../shared/errors.ts'
 import type { LogRecord, VersionRecord } from '../../shared/repository/log-record.ts'
 import { versionKey } from '../../shared/repository/object-keys.ts'
 import type { TrueHead, Truth } from './log-truth.ts'
-import { isSettled, lineageToResume, stateFault, truthOf } from './log-truth.ts'
+import { isSettled, lineageOfRequest, lineageToResume, stateFault, truthOf } from './log-truth.ts'
 import type { Pod } from './pod.ts'
 import { contentOf, requestOf } from './pod.ts'
 import { objectsOfVersion, readRecord, readVersion } from './read-object.ts'
@@ -132,10 +132,7 @@ export class Oracle {
   #judgeOpen(record: LogRecord & { kind: 'open' }, before: Truth, pod: Pod | undefined): void {
     if (pod === undefined || pod.letGo) return
     const request = requestOf(pod)
-    const known = this.records.find(
-      (other) => other.kind === 'restore' && other.request === request,
-    )
-    const lineage = known?.lineage ?? lineageToResume(this.records)
+    const lineage = lineageOfRequest(this.records, request) ?? lineageToResume(this.records)
     if (record.lineage !== lineage)
       this.violate(
         'a start took up the wrong lineage',
