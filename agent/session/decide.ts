@@ -88,7 +88,8 @@ async function settledLineage(context: Context, view: LogView): Promise<LineageS
         versionKey(context.writer.log.stream, restore.n),
         `it says that it left ${restore.left.lineage}, which is no older lineage`,
       )
-    line = restore.left
+    // It may have gone on since it was left for this restore.
+    line = (await lineageState(context.writer.log, view, restore.left.lineage)) ?? restore.left
   }
   return line
 }
