@@ -29,10 +29,7 @@ type Log = pino.Logger
 
 /** Runs until SIGTERM; resolves when everything is shipped and the stream closed. */
 export async function replicate(config: AgentConfig): Promise<void> {
-  const log = pino({
-    base: { stream: streamText(config) },
-    timestamp: pino.stdTimeFunctions.isoTime,
-  })
+  const log = createLog(config)
   const status = new Status()
   logChanges(log, status)
   let replicator: Replicator | undefined
@@ -78,10 +75,7 @@ function endServing(health: Server): void {
 
 /** The verb for an init container: everything up to the moment at which the app may start, and no further. */
 export async function restore(config: AgentConfig): Promise<void> {
-  const log = pino({
-    base: { stream: streamText(config) },
-    timestamp: pino.stdTimeFunctions.isoTime,
-  })
+  const log = createLog(config)
   const status = new Status()
   logChanges(log, status)
   const stopping = new AbortController()
@@ -92,6 +86,12 @@ export async function restore(config: AgentConfig): Promise<void> {
   const committer = await start(await compose(config, status, signal, signal))
   if (committer === undefined)
     throw new HoldfastError('told to stop before the volume was restored')
+}
+
+/** Written before the call returns: what an agent last said must not be lost with it. */
+function createLog(config: AgentConfig): Log {
+  const options = { base: { stream: streamText(config) }, timestamp: pino.stdTimeFunctions.isoTime }
+  return pino(options, pino.destination({ dest: process.stdout.fd, sync: true }))
 }
 
 function streamText({ assignment }: AgentConfig): string {
