@@ -8,7 +8,7 @@ import type { LogRecord, VersionRecord } from '../../shared/repository/log-recor
 import { versionKey } from '../../shared/repository/object-keys.ts'
 import type { TrueHead, Truth } from './log-truth.ts'
 import { isSettled, lineageOfRequest, lineageToResume, stateFault, truthOf } from './log-truth.ts'
-import type { Pod } from './pod.ts'
+import type { Pod, Volume } from './pod.ts'
 import { contentOf, requestOf } from './pod.ts'
 import { objectsOfVersion, readRecord, readVersion } from './read-object.ts'
 import type { Bucket, Create } from './sim-store.ts'
@@ -359,14 +359,17 @@ export class Oracle {
   onLetGo(pod: Pod): void {
     if (pod.letGo) return // a restarted agent: that it changed nothing is judged elsewhere
     const own = this.#ownLine(pod)
-    for (const { name, half } of pod.volumes)
-      if (half) this.violate('the app started on a half-restored volume', `${pod.name} on ${name}`)
+    const target = this.contentOfVersion(this.#targetOf(pod).version)
+    for (const { name, half, root, content } of pod.volumes)
+      if (half && !sameContent(content, onRoot(target, root)))
+        this.violate('the app started on a half-restored volume', `${pod.name} on ${name}`)
     if (own === undefined) return this.#judgeUnasked(pod)
     if (own.kind === 'restore') this.#judgeRestored(pod, own.resolved)
     else this.#judgeResumed(pod, own.n)
     if (this.violations.size > 0) return
     const { head } = truthOf(this.records.filter(({ n }) => n <= own.n))
-    if (head !== undefined) for (const volume of pod.volumes) volume.tip = head.n
+    if (head !== undefined)
+      for (const volume of pod.volumes) Object.assign(volume, { tip: head.n, half: false })
   }
 
   /** Without asking S3, or on marks that say that this pod's restore is over: nothing was changed, and nothing is owed. */
@@ -403,21 +406,35 @@ export class Oracle {
   #judgeResumed(pod: Pod, open: number): void {
     const { head, settled } = truthOf(this.records.filter(({ n }) => n <= open))
     // A restore that others began is brought to its end, except where `latest` asks for what is there.
-    const isOwed = !settled && !(head?.version === 0 && pod.pin === 'latest')
+    const isOwed = !settled && !this.#keeps(pod, head)
     for (const [i, volume] of pod.volumes.entries()) {
       const before = pod.before[i]
       if (before === undefined) continue
       const { root } = volume
       const stays = !isOwed && !before.half && this.#isHeadOrNewer(root, before.tip, head)
-      const wanted = stays
-        ? before.content
-        : onRoot(this.contentOfVersion(head?.version ?? 0), root)
-      if (!sameContent(volume.content, wanted) && !this.#isPutAside(pod, root, before.content))
-        this.violate(
-          'later writes were discarded',
-          `${pod.name} on ${volume.name} (at v${before.tip}, head v${head?.n}): ${showContent(before.content)} should be ${showContent(wanted)}, is ${showContent(volume.content)}`,
-        )
+      const wanted = stays ? before.content : this.#onRootOf(head, root)
+      const isReset = before.tip !== head?.n && this.#isReset(volume, head)
+      if (isReset || sameContent(volume.content, wanted)) continue
+      if (this.#isPutAside(pod, root, before.content)) continue
+      this.violate(
+        'later writes were discarded',
+        `${pod.name} on ${volume.name} (at v${before.tip}, head v${head?.n}): ${showContent(before.content)} should be ${showContent(wanted)}, is ${showContent(volume.content)}`,
+      )
     }
+  }
+
+  /** Another lineage began with the very version that the volume had gone on from: the log wins. */
+  #isReset({ root, content }: Volume, head: TrueHead | undefined): boolean {
+    if (head?.restore !== true) return false
+    return sameContent(content, this.#onRootOf(head, root))
+  }
+
+  #keeps({ pin }: Pod, head: TrueHead | undefined): boolean {
+    return head?.version === 0 && pin === 'latest'
+  }
+
+  #onRootOf(head: TrueHead | undefined, root: number): Content {
+    return onRoot(this.contentOfVersion(head?.version ?? 0), root)
   }
 
   #isHeadOrNewer(root: number, tip: number, head: TrueHead | undefined): boolean {
