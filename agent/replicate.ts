@@ -1,17 +1,18 @@
 /** The verb of the sidecar's main process: bring the volume to where the request says, let the app go, ship changes. */
 import type { Server } from 'node:http'
-import pino from 'pino'
 import { systemClock } from '../shared/clock.ts'
 import { HoldfastError } from '../shared/errors.ts'
 import { openStore } from '../shared/object-store/open-store.ts'
 import type { Patience } from '../shared/patience.ts'
-import { parsePin, requestText, tagProblem } from '../shared/pin.ts'
+import { parsePin, requestText } from '../shared/pin.ts'
 import { VersionLog } from '../shared/repository/version-log.ts'
 import { KEY } from '../shared/sidecar-contract.ts'
 import { formatStreamName } from '../shared/stream-name.ts'
 import type { AgentConfig } from './config.ts'
 import { watchLayout } from './capture/watcher.ts'
-import { readAnnotations, watchPodInfo } from './pod-info.ts'
+import { createLog, logChanges } from './agent-log.ts'
+import { answerBackups } from './backup-requests.ts'
+import { readAnnotations } from './pod-info.ts'
 import { controlSocket, serveControl } from './serve/control.ts'
 import { serveHealth } from './serve/health.ts'
 import { AppState } from './session/app-state.ts'
@@ -25,11 +26,9 @@ import { start } from './session/start.ts'
 import { Status } from './session/status.ts'
 import { layoutOfAssignment } from './volume/layout.ts'
 
-type Log = pino.Logger
-
 /** Runs until SIGTERM; resolves when everything is shipped and the stream closed. */
 export async function replicate(config: AgentConfig): Promise<void> {
-  const log = createLog(config)
+  const log = createLog(streamText(config))
   const status = new Status()
   logChanges(log, status)
   let replicator: Replicator | undefined
@@ -60,7 +59,7 @@ export async function replicate(config: AgentConfig): Promise<void> {
     onReplicating: (running) => {
       replicator = running
       if (draining) running.drain()
-      closePodInfo = answerBackups(config, running, log)
+      closePodInfo = answerBackups(config.podInfoDir, running, log)
     },
   })
   await closePodInfo?.()
@@ -75,7 +74,7 @@ function endServing(health: Server): void {
 
 /** The verb for an init container: everything up to the moment at which the app may start, and no further. */
 export async function restore(config: AgentConfig): Promise<void> {
-  const log = createLog(config)
+  const log = createLog(streamText(config))
   const status = new Status()
   logChanges(log, status)
   const stopping = new AbortController()
@@ -86,12 +85,6 @@ export async function restore(config: AgentConfig): Promise<void> {
   const committer = await start(await compose(config, status, signal, signal))
   if (committer === undefined)
     throw new HoldfastError('told to stop before the volume was restored')
-}
-
-/** Written before the call returns: what an agent last said must not be lost with it. */
-function createLog(config: AgentConfig): Log {
-  const options = { base: { stream: streamText(config) }, timestamp: pino.stdTimeFunctions.isoTime }
-  return pino(options, pino.destination({ dest: process.stdout.fd, sync: true }))
 }
 
 function streamText({ assignment }: AgentConfig): string {
@@ -177,48 +170,4 @@ async function isCopy(
   })
   await systemClock.sleep(Infinity, stopping)
   return true
-}
-
-/** A new value of `holdfast.dev/backup` asks for a version with that tag. */
-function answerBackups(
-  { podInfoDir }: AgentConfig,
-  replicator: Replicator,
-  log: Log,
-): () => Promise<void> {
-  let answered: string | undefined
-  const look = () => {
-    const tag = readAnnotations(podInfoDir)?.get(KEY.backup)
-    if (tag === undefined || tag === answered) return
-    answered = tag
-    const problem = tagProblem(tag)
-    if (problem !== undefined)
-      return log.error({ tag }, `${KEY.backup}=${tag} is refused: ${problem}`)
-    replicator.backup(tag).then(
-      (n) => log.info({ tag, version: n }, `backup ${tag} is v${n}`),
-      (error: unknown) => log.error({ tag, error: String(error) }, `backup ${tag} failed`),
-    )
-  }
-  look()
-  return watchPodInfo(podInfoDir, look)
-}
-
-function logChanges(log: Log, status: Status): void {
-  status.onChange((now, before) => {
-    if (now.problem !== before.problem)
-      if (now.problem === '') log.info('all is well again')
-      else log.warn(now.problem)
-    if (now.line !== before.line && now.line === 'superseded')
-      log.warn(
-        'superseded: another writer took the main line over; what changes here is shipped beside it',
-      )
-    if (now.unfenced && !before.unfenced)
-      log.error('unfenced: this bucket overwrites what a conditional PUT should have refused')
-    if (now.note !== before.note && now.note !== '') log.info(now.note)
-    if (now.phase !== before.phase) log.info({ phase: now.phase }, now.reason)
-    if (now.lastVersion !== before.lastVersion)
-      log.info(
-        { version: now.lastVersion, complete: now.lastComplete },
-        `v${now.lastVersion} is durable`,
-      )
-  })
 }
