@@ -90,7 +90,7 @@ async function isUnchanged(
     layout,
     manifest.entries,
     { ...scan, entries: doubtful },
-    false,
+    undefined,
     patience.clock,
   )
   for (const { name, type } of doubtful.values()) {

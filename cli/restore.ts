@@ -31,7 +31,7 @@ export async function restore(
   const found = await findVersion(from, options.version)
   const manifest = await loadManifest(from.store, from.log, found.record.n)
   const layout = layoutInto(directory, found.record, manifest)
-  const plan = await planInto(layout, manifest, systemClock)
+  const plan = await planInto(layout, manifest, new Date(found.record.scannedAt), systemClock)
   const restoration: Restoration = {
     ...found,
     stream: options.stream,

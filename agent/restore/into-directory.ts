@@ -17,12 +17,14 @@ import { runRestore } from './restorer.ts'
 import { requireSpace } from './space.ts'
 
 /**
- * What has to be done so that the layout's directories hold exactly this manifest. Changes nothing.
+ * What has to be done so that the layout's directories hold exactly this manifest, whose scan began at `scannedAt`.
+ * Changes nothing.
  * Throws a `HoldfastError` for what cannot be looked at, `NoSpaceError` when there is no room.
  */
 export async function planInto(
   layout: Layout,
   manifest: Manifest,
+  scannedAt: Date,
   clock: Clock,
 ): Promise<RestorePlan> {
   const here = await scan(layout)
@@ -34,7 +36,7 @@ export async function planInto(
         first.name,
       )} cannot be read (${first.why}), so it cannot be compared with the version: restore as a user who may, or into another directory`,
     )
-  const present = await inspect(layout, manifest.entries, here, true, clock)
+  const present = await inspect(layout, manifest.entries, here, scannedAt, clock)
   const plan = planRestore(manifest.entries, manifest.faults, present)
   requireSpace(layout, manifest.entries, plan)
   return plan

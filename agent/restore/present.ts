@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { lstatSync } from 'node:fs'
 import type { Clock } from '../../shared/clock.ts'
 import type { ChunkRef, Entry, FileEntry } from '../../shared/repository/entry.ts'
+import { DOUBTFUL_NS } from '../capture/archiver.ts'
 import type { Scan, ScannedEntry } from '../capture/scanner.ts'
 import { metadataOf } from '../capture/snapshot-plan.ts'
 import { readStable } from '../capture/stable-read.ts'
@@ -11,17 +12,19 @@ import { SQLITE_SIDE_FILES, isDatabase, locationOf } from '../volume/layout.ts'
 import type { Present } from './restore-plan.ts'
 
 /**
- * @param trustTimes false where a crash may have left files whose times are right and whose bytes are not:
- *   everything is read.
+ * @param scannedAt when the version's scan began: a file that had changed long enough before, and bears the same times
+ *   still, is as it was captured. Undefined where a crash may have left files whose times are right and whose bytes
+ *   are not: everything is read.
  */
 export async function inspect(
   layout: Layout,
   target: ReadonlyMap<string, Entry>,
   scan: Scan,
-  trustTimes: boolean,
+  scannedAt: Date | undefined,
   clock: Clock,
 ): Promise<Present> {
   const files = new Map<string, FileEntry>()
+  const provenNs = provenUntilNs(scannedAt)
   const firstNames = new Map<string, string>()
   for (const scanned of scan.entries.values()) {
     if (scanned.type !== 'file') continue
@@ -30,7 +33,7 @@ export async function inspect(
     if (wanted?.type !== 'file') continue
     if (isDatabase(layout, scanned.name) && hasSideFiles(layout, scanned.name)) continue
     const chunks =
-      trustTimes && isCertain(wanted, scanned)
+      wanted.ctimeNs <= provenNs && isCertain(wanted, scanned)
         ? wanted.chunks
         : await chunksOf(layout, scanned, clock)
     if (chunks === undefined) continue
@@ -44,6 +47,11 @@ export async function inspect(
     })
   }
   return { scanned: scan.entries, files, leftovers: scan.leftovers }
+}
+
+/** A later change may bear the time of one that a scan saw too soon after it. */
+function provenUntilNs(scannedAt: Date | undefined): bigint {
+  return scannedAt === undefined ? -1n : BigInt(scannedAt.getTime()) * 1_000_000n - DOUBTFUL_NS
 }
 
 /** What a database's log or journal holds is not in its file: it cannot be what the version has. */

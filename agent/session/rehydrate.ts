@@ -2,7 +2,6 @@
 import { HoldfastError } from '../../shared/errors.ts'
 import type { Entry } from '../../shared/repository/entry.ts'
 import { microseconds, rootOf } from '../../shared/repository/entry.ts'
-import { DOUBTFUL_NS } from '../capture/archiver.ts'
 import { hasContent } from '../capture/guard.ts'
 import type { Scan } from '../capture/scanner.ts'
 import { ChunkSource } from '../restore/chunk-source.ts'
@@ -46,26 +45,13 @@ export async function planRehydration(
   const scan = await context.state.scan()
   const here = { ...scan, entries: new Map([...scan.entries].filter(([name]) => touches(name))) }
   refuseUnreadable(layout, here)
-  const known = withoutDoubtfulTimes(entries, target.record?.scannedAt)
-  const present = await inspect(layout, known, here, trustTimes, context.patience.clock)
+  const { record } = target
+  const scannedAt = trustTimes && record !== undefined ? new Date(record.scannedAt) : undefined
+  const present = await inspect(layout, entries, here, scannedAt, context.patience.clock)
   const plan = planRestore(entries, target.manifest.faults, present)
   requireSpace(layout, entries, plan)
   const isEmpty = !hasContent(here.entries.values()) && !hasContent(entries.values())
   return { target, plan, losesContent: losesContent(plan, present), untouched: isEmpty }
-}
-
-/**
- * A file that was captured so soon after it changed that a later change may bear the same time is compared by its
- * content: its change time is made one that no file has.
- */
-export function withoutDoubtfulTimes(
-  entries: ReadonlyMap<string, Entry>,
-  scannedAt: string | undefined,
-): ReadonlyMap<string, Entry> {
-  if (scannedAt === undefined) return entries
-  const sinceNs = BigInt(Date.parse(scannedAt)) * 1_000_000n - DOUBTFUL_NS
-  const doubt = (entry: Entry) => (entry.ctimeNs > sinceNs ? { ...entry, ctimeNs: -1n } : entry)
-  return new Map([...entries].map(([name, entry]) => [name, doubt(entry)]))
 }
 
 /** Only declared, not excluded paths of the volumes in question, as far as the version knows them. */

@@ -5,6 +5,7 @@
  * nothing changes. Told that the app is stopping it ships at once; told to stop it ships what is left and closes.
  */
 import { HoldfastError } from '../../shared/errors.ts'
+import type { Capture } from '../capture/archiver.ts'
 import type { Hints } from '../capture/watcher.ts'
 import type { Committer, TakeCapture } from './committer.ts'
 import type { Context } from './context.ts'
@@ -30,6 +31,7 @@ const MAX_RESCAN_MS = 60 * 60 * 1000
 /** Files read within 2 s of their change are looked at once more after this. */
 const DOUBT_MS = 2_100
 const RETRY_MS = 5_000
+const LAST_RETRY_MS = 1_000
 /** The app is gone when an agent is told to stop; outside of pods something may go on writing. */
 const LAST_PASSES = 3
 
@@ -88,12 +90,23 @@ export class Replicator {
       if (this.#stopping) break
       await this.#sleep(failed ? RETRY_MS : this.#restMs())
     }
-    for (let pass = 0; pass < LAST_PASSES; pass += 1) {
-      this.#unseen = false
-      if (!(await this.#pass('stop')) || !this.#unseen) break
-    }
+    await this.#lastFlush()
     await this.#answerBackups()
     await this.#close()
+  }
+
+  /** What is left is shipped; while the store refuses, again and again for as long as the grace period may last. */
+  async #lastFlush(): Promise<void> {
+    const { patience, state, writer } = this.#context
+    const { clock } = patience
+    const endMs = clock.monotonicMs() + writer.identity.graceSeconds * 1000
+    for (let passes = 0; passes < LAST_PASSES;) {
+      const isShipped = await this.#pass('stop')
+      if (isShipped && !this.#unseen) return
+      if (isShipped) passes += 1
+      else if (state.whyNot !== undefined || clock.monotonicMs() >= endMs) return
+      else await clock.sleep(LAST_RETRY_MS)
+    }
   }
 
   #hint(): void {
@@ -123,7 +136,8 @@ export class Replicator {
     this.#unseen = false
     const beganMs = clock.monotonicMs()
     try {
-      const result = await this.#committer.commit(this.#take, { reason })
+      const take = reason === 'stop' ? this.#takeAlone : this.#take
+      const result = await this.#committer.commit(take, { reason })
       if (result !== undefined) {
         await step('committed')
         this.#report(result.n, result.record.complete)
@@ -144,11 +158,17 @@ export class Replicator {
   }
 
   /** Its bytes are in the store, no version refers to them yet. */
-  readonly #take: TakeCapture = async (held, packs) => {
-    const capture = await this.#options.take(held, packs)
+  async #captured(capture: Capture | undefined): Promise<Capture | undefined> {
     if (capture !== undefined) await this.#context.step('captured')
     return capture
   }
+
+  readonly #take: TakeCapture = async (held, packs) =>
+    this.#captured(await this.#options.take(held, packs))
+
+  /** Without hooks: the app that they would quiesce is gone. */
+  readonly #takeAlone: TakeCapture = async (held, packs) =>
+    this.#captured(await this.#context.state.take(held, packs))
 
   #report(n: number, complete: boolean): void {
     const { status, patience } = this.#context

@@ -211,6 +211,20 @@ describe('hooks', () => {
     await isShipped(agent, pod, view)
   })
 
+  test('are not called for the last flush: the app that they would quiesce is gone', async () => {
+    const store = freshStore()
+    const view = await viewRepository(store)
+    const { answers, hook } = await startHooks()
+    answers.status = 500
+    const pod = await createPod({ store, before: hook('freeze', 'fail') })
+    const agent = pod.start()
+    await agent.ready()
+    pod.write('a', 'the last words')
+    await agent.until('the hook holds it back', async () => (await agent.health()).problem !== '')
+    expect(await agent.stop()).toEqual({ code: 0, signal: null })
+    expect(await view.tree(await view.latest())).toEqual(treeOf(pod.data))
+  })
+
   test('that fail are a warning where the declaration says continue', async () => {
     const store = freshStore()
     const { answers, hook } = await startHooks()

@@ -87,7 +87,7 @@ export class RepositoryView {
     const manifest = await loadManifest(this.store, this.log, version)
     const layout = layoutOfDirectories([into], [])
     const scanned = await scan(layout)
-    const present = await inspect(layout, manifest.entries, scanned, true, systemClock)
+    const present = await inspect(layout, manifest.entries, scanned, undefined, systemClock)
     const plan = planRestore(manifest.entries, manifest.faults, present)
     const source = new ChunkSource(this.store, STREAM, chunksToFetch(plan.files), IMPATIENT)
     const { lost } = await runRestore(layout, plan, source)

@@ -62,7 +62,7 @@ async function restore(database: string, entry: Entry): Promise<void> {
     layout,
     target,
     await new AppState(layout, systemClock).scan(),
-    true,
+    undefined,
     systemClock,
   )
   const plan = planRestore(target, [], present)

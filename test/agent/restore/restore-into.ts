@@ -13,7 +13,7 @@ import { STREAM, laterClock } from '../capture/temp-volume.ts'
 
 export async function plan(manifest: Manifest, to: TempVolume): Promise<RestorePlan> {
   const seen = await scan(to.layout)
-  const present = await inspect(to.layout, manifest.entries, seen, true, laterClock)
+  const present = await inspect(to.layout, manifest.entries, seen, laterClock.now(), laterClock)
   return planRestore(manifest.entries, manifest.faults, present)
 }
 
