@@ -9,8 +9,6 @@ import { hashOf, isShipped, treeOf, viewRepository } from '../support/repository
 import type { RepositoryView } from '../support/repository-view.ts'
 import { freshS3Url, s3Environment } from '../support/s3-url.ts'
 
-const NOBODY = 65534
-
 interface Past {
   readonly store: string
   readonly view: RepositoryView
@@ -102,11 +100,8 @@ test('a volume that is not there holds the start', async () => {
   expect(await agent.stop()).toEqual({ code: 0, signal: null })
 })
 
-async function nobodysPod() {
-  const folder = temporaryFolder()
-  fs.chmodSync(folder, 0o777)
-  const pod = await createPod({ store: `file://${folder}/store`, user: NOBODY })
-  for (const place of [pod.root, pod.data]) fs.chownSync(place, NOBODY, NOBODY)
+async function boundPod() {
+  const pod = await createPod({ store: `file://${temporaryFolder()}/store`, bound: true })
   pod.write('open', 'anybody reads this')
   pod.write('directory/inside', 'in a directory')
   pod.write('secret', 'not for everyone')
@@ -116,47 +111,42 @@ async function nobodysPod() {
   return { pod, agent, view, tree: treeOf(pod.data) }
 }
 
-describe.runIf(process.getuid?.() === 0)(
-  'what its user may not read (run as nobody by root)',
-  () => {
-    test('a file: the version is partial, lists it, and carries on what it was', async () => {
-      const { pod, agent, view, tree } = await nobodysPod()
-      fs.chmodSync(path.join(pod.data, 'secret'), 0o000)
-      pod.write('open', 'changed')
-      await agent.until('a partial version', async () => !(await agent.health()).lastComplete)
-      const newest = (await view.versions()).at(-1)
-      expect(newest?.complete).toBe(false)
-      expect(newest?.faults.unreadable).toBe(1)
-      const kept = await view.tree(newest?.n ?? 0)
-      expect(kept).toEqual({ ...tree, open: hashOf('changed') })
-      fs.chmodSync(path.join(pod.data, 'secret'), 0o600)
-      fs.chownSync(path.join(pod.data, 'secret'), NOBODY, NOBODY)
-      await agent.until('a complete version', async () => (await agent.health()).lastComplete)
-    })
+describe('what its user may not read', () => {
+  test('a file: the version is partial, lists it, and carries on what it was', async () => {
+    const { pod, agent, view, tree } = await boundPod()
+    fs.chmodSync(path.join(pod.data, 'secret'), 0o000)
+    pod.write('open', 'changed')
+    await agent.until('a partial version', async () => !(await agent.health()).lastComplete)
+    const newest = (await view.versions()).at(-1)
+    expect(newest?.complete).toBe(false)
+    expect(newest?.faults.unreadable).toBe(1)
+    const kept = await view.tree(newest?.n ?? 0)
+    expect(kept).toEqual({ ...tree, open: hashOf('changed') })
+    fs.chmodSync(path.join(pod.data, 'secret'), 0o600)
+    await agent.until('a complete version', async () => (await agent.health()).lastComplete)
+  })
 
-    test('a directory: its entries are carried on stale, nothing in it is deleted', async () => {
-      const { pod, agent, view, tree } = await nobodysPod()
-      fs.chmodSync(path.join(pod.data, 'directory'), 0o000)
-      pod.write('open', 'changed')
-      await agent.until('a partial version', async () => !(await agent.health()).lastComplete)
-      expect(await view.tree(await view.latest())).toEqual({ ...tree, open: hashOf('changed') })
-    })
+  test('a directory: its entries are carried on stale, nothing in it is deleted', async () => {
+    const { pod, agent, view, tree } = await boundPod()
+    fs.chmodSync(path.join(pod.data, 'directory'), 0o000)
+    pod.write('open', 'changed')
+    await agent.until('a partial version', async () => !(await agent.health()).lastComplete)
+    expect(await view.tree(await view.latest())).toEqual({ ...tree, open: hashOf('changed') })
+  })
 
-    test('anything at all, before a restore: what cannot be saved is not overwritten', async () => {
-      const { pod, agent, view } = await nobodysPod()
-      const first = (await view.versions())[0]?.n
-      pod.write('open', 'changed')
-      await isShipped(agent, pod, view)
-      await agent.stop()
-      fs.chmodSync(path.join(pod.data, 'secret'), 0o000)
-      const { store } = pod.assignment
-      const pinned = await createPod({ store, volume: pod.data, user: NOBODY, pin: `v${first}` })
-      fs.chownSync(pinned.root, NOBODY, NOBODY)
-      await expectHeld(pinned, undefined, /secret.*EACCES/)
-      expect(pod.read('open')).toBe('changed')
-    })
-  },
-)
+  test('anything at all, before a restore: what cannot be saved is not overwritten', async () => {
+    const { pod, agent, view } = await boundPod()
+    const first = (await view.versions())[0]?.n
+    pod.write('open', 'changed')
+    await isShipped(agent, pod, view)
+    await agent.stop()
+    fs.chmodSync(path.join(pod.data, 'secret'), 0o000)
+    const { store } = pod.assignment
+    const pinned = await createPod({ store, volume: pod.data, bound: true, pin: `v${first}` })
+    await expectHeld(pinned, undefined, /secret.*EACCES/)
+    expect(pod.read('open')).toBe('changed')
+  })
+})
 
 async function running() {
   const { store, view, volume } = await past()

@@ -21,8 +21,8 @@ export interface PodOptions extends Partial<Assignment> {
   readonly name?: string
   /** More environment, e.g. how to reach S3. */
   readonly env?: Record<string, string>
-  /** The agents run as this user and group. */
-  readonly user?: number
+  /** The agents are bound by the modes of files, also where the test runs as root. */
+  readonly bound?: boolean
 }
 
 /** A folder that is gone when the test is over. */
@@ -40,10 +40,10 @@ export class AgentPod {
   readonly assignment: Assignment
   readonly agents: AgentProcess[] = []
   readonly #env: Record<string, string>
-  readonly #user: number | undefined
+  readonly #bound: boolean
 
   constructor(root: string, healthPort: number, options: PodOptions) {
-    const { volume, name = 'shop-0', env = {}, user, ...assigned } = options
+    const { volume, name = 'shop-0', env = {}, bound = false, ...assigned } = options
     this.root = root
     this.data = path.join(root, 'data')
     if (volume === undefined) fs.mkdirSync(this.data)
@@ -51,7 +51,7 @@ export class AgentPod {
     fs.mkdirSync(path.join(root, 'etc/holdfast/pod'), { recursive: true })
     this.assignment = { ...DEFAULTS, ...assigned }
     this.annotate({ 'holdfast.dev/injected': INJECTED })
-    this.#user = user
+    this.#bound = bound
     this.#env = {
       ...env,
       [ENV.podName]: name,
@@ -83,7 +83,7 @@ export class AgentPod {
   start(more: { crashAfter?: string; env?: Record<string, string> } = {}): AgentProcess {
     const { crashAfter, env = {} } = more
     const crash = crashAfter === undefined ? {} : { HOLDFAST_CRASH_AFTER: crashAfter }
-    const agent = new AgentProcess({ ...this.#env, ...env, ...crash }, this.#user)
+    const agent = new AgentProcess({ ...this.#env, ...env, ...crash }, this.#bound)
     this.agents.push(agent)
     return agent
   }

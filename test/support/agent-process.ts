@@ -41,14 +41,17 @@ export class AgentProcess {
   #errors = ''
   #ended: Ended | undefined
 
-  /** @param user runs it as this user and group, where the test itself runs as root. */
-  constructor(env: Record<string, string>, user?: number) {
+  /** @param bound runs it without root's right to read what the modes forbid, where the test has that. */
+  constructor(env: Record<string, string>, bound = false) {
     this.#env = env
     this.podUid = env['HOLDFAST_POD_UID'] ?? ''
-    this.#child = spawn(process.execPath, [AGENT, 'replicate'], {
+    const [program, ...before] = [...(bound ? boundByModes() : []), process.execPath] as [
+      string,
+      ...string[],
+    ]
+    this.#child = spawn(program, [...before, AGENT, 'replicate'], {
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
-      ...(user !== undefined && { uid: user, gid: user }),
     })
     this.#child.stdout?.setEncoding('utf8').on('data', (part: string) => (this.#out += part))
     this.#child.stderr?.setEncoding('utf8').on('data', (part: string) => (this.#errors += part))
@@ -158,6 +161,13 @@ export class AgentProcess {
     const response = await fetch(`http://127.0.0.1:${this.#env['HOLDFAST_HEALTH_PORT']}/metrics`)
     return response.text()
   }
+}
+
+/** Root without these two is bound by the modes of files like anybody, and can still read a checkout of its own. */
+function boundByModes(): string[] {
+  if (process.getuid?.() !== 0) return []
+  const without = '-dac_override,-dac_read_search'
+  return ['setpriv', '--bounding-set', without, '--inh-caps', without]
 }
 
 /** Runs one of the agent's short verbs to its end. */
