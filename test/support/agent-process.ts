@@ -45,11 +45,8 @@ export class AgentProcess {
   constructor(env: Record<string, string>, bound = false) {
     this.#env = env
     this.podUid = env['HOLDFAST_POD_UID'] ?? ''
-    const [program, ...before] = [...(bound ? boundByModes() : []), process.execPath] as [
-      string,
-      ...string[],
-    ]
-    this.#child = spawn(program, [...before, AGENT, 'replicate'], {
+    const words = [...(bound ? boundByModes() : []), process.execPath, AGENT, 'replicate']
+    this.#child = spawn(words[0] ?? '', words.slice(1), {
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
