@@ -5,7 +5,7 @@ import type { Clock } from '../../shared/clock.ts'
 import type { ChunkRef, Entry, FileEntry } from '../../shared/repository/entry.ts'
 import { DOUBTFUL_NS } from '../capture/archiver.ts'
 import type { Scan, ScannedEntry } from '../capture/scanner.ts'
-import { metadataOf } from '../capture/snapshot-plan.ts'
+import { firstNameOfInode, metadataOf } from '../capture/snapshot-plan.ts'
 import { readStable } from '../capture/stable-read.ts'
 import type { Layout } from '../volume/layout.ts'
 import { SQLITE_SIDE_FILES, isDatabase, locationOf } from '../volume/layout.ts'
@@ -28,7 +28,7 @@ export async function inspect(
   const firstNames = new Map<string, string>()
   for (const scanned of scan.entries.values()) {
     if (scanned.type !== 'file') continue
-    const hardLinkOf = firstName(scanned, firstNames)
+    const hardLinkOf = firstNameOfInode(scanned, firstNames)
     const wanted = target.get(scanned.name)
     if (wanted?.type !== 'file') continue
     if (isDatabase(layout, scanned.name) && hasSideFiles(layout, scanned.name)) continue
@@ -60,14 +60,6 @@ function hasSideFiles(layout: Layout, name: string): boolean {
     const stat = lstatSync(locationOf(layout, name) + suffix, { throwIfNoEntry: false })
     return stat !== undefined && stat.size > 0 && suffix !== '-shm'
   })
-}
-
-function firstName(scanned: ScannedEntry, names: Map<string, string>): string | undefined {
-  if (scanned.links < 2) return undefined
-  const inode = `${scanned.device}:${scanned.inode}`
-  const first = names.get(inode)
-  if (first === undefined) names.set(inode, scanned.name)
-  return first
 }
 
 /** The very inode that was captured, and nothing was written to it since. */
