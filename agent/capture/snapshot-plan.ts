@@ -75,7 +75,10 @@ function planEntry(
 }
 
 /** The first name of an inode that has several; undefined for that one itself, and for files with one name. */
-export function firstNameOfInode(entry: ScannedEntry, names: Map<string, string>): string | undefined {
+export function firstNameOfInode(
+  entry: ScannedEntry,
+  names: Map<string, string>,
+): string | undefined {
   if (entry.links < 2) return undefined
   const inode = `${entry.device}:${entry.inode}`
   const first = names.get(inode)

@@ -1,5 +1,5 @@
 /** The app's state on this machine: its directories, their volumes' marks, and pictures of what they hold. */
-import { statSync } from 'node:fs'
+import { accessSync, constants, statSync } from 'node:fs'
 import type { Clock } from '../../shared/clock.ts'
 import type { PackWriter } from '../../shared/repository/pack-writer.ts'
 import type { Capture } from '../capture/archiver.ts'
@@ -11,7 +11,10 @@ import { ownersNotRestorable } from '../capture/owners.ts'
 import type { Scan } from '../capture/scanner.ts'
 import { scan } from '../capture/scanner.ts'
 import { planSnapshot } from '../capture/snapshot-plan.ts'
+import type { Fault } from '../../shared/repository/entry.ts'
 import type { Layout, VolumeRoot } from '../volume/layout.ts'
+import { locationOf } from '../volume/layout.ts'
+import { fsPath } from '../volume/raw-path.ts'
 import type { Mark } from '../volume/mark.ts'
 import { VolumeError, readMark, writeMark } from '../volume/mark.ts'
 
@@ -67,6 +70,17 @@ export class AppState {
     return found
   }
 
+  /** Files that could not be read if a picture were taken now. */
+  async unreadableFiles(): Promise<Fault[]> {
+    const { entries, unreadable } = await this.scan()
+    const files = [...entries.values()].filter(({ type }) => type === 'file')
+    const closed = files.filter(({ name }) => !isReadable(locationOf(this.layout, name)))
+    return [
+      ...unreadable,
+      ...closed.map(({ name }): Fault => ({ name, kind: 'unreadable', why: 'EACCES' })),
+    ]
+  }
+
   async hasContent(): Promise<boolean> {
     const found = await this.scan()
     return hasContent(found.entries.values()) || found.unreadable.length > 0
@@ -117,6 +131,15 @@ export class AppState {
     this.#sawContent ||= hasContent(found.entries.values())
     const faults = [...capture.faults, ...ownersNotRestorable(found, process.geteuid?.() ?? 0)]
     return { ...capture, faults, scannedAt }
+  }
+}
+
+function isReadable(location: string): boolean {
+  try {
+    accessSync(fsPath(location), constants.R_OK)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'EACCES' // one that has gone needs no saving
   }
 }
 

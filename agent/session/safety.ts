@@ -1,5 +1,6 @@
 /** What a volume holds and no version has is committed before a restore changes the first byte of it. */
 import { HoldfastError } from '../../shared/errors.ts'
+import type { Fault } from '../../shared/repository/entry.ts'
 import { EMPTY_MANIFEST } from '../../shared/repository/manifest.ts'
 import { HeldVersion } from '../capture/held-version.ts'
 import type { Standing } from './committer.ts'
@@ -26,11 +27,35 @@ export async function saveBefore(
   const { writer, state, status } = context
   if (await state.hasContent()) {
     status.set({ phase: 'restoring', reason: 'saving what the volume holds before it is restored' })
-    const committer = await safetyCommitter(context, prepared, open, isHead)
-    await committer.commit((held, packs) => state.take(held, packs), { reason: 'safety' })
-    refusePartial(committer.held)
+    // Before anything is uploaded: a start that holds tries again and again.
+    refusePartial(await state.unreadableFiles())
+    if (!isHead || !(await save(context, prepared, open, true)))
+      await saveBeside(context, prepared, open)
   }
   return !isSuperseded(writer.view.state, writer.identity.writer, open)
+}
+
+/** False: the guard forbids the main line what it would be told (a declared path that has gone). */
+async function save(
+  context: Context,
+  prepared: Preparation,
+  open: number,
+  isHead: boolean,
+): Promise<boolean> {
+  const { state } = context
+  const committer = await safetyCommitter(context, prepared, open, isHead)
+  await committer.commit((held, packs) => state.take(held, packs), { reason: 'safety' })
+  if (state.whyNot !== undefined) return false
+  refusePartial(committer.held.faults)
+  return true
+}
+
+/** On a branch, which says nothing about what has gone: what is there is saved all the same. */
+async function saveBeside(context: Context, prepared: Preparation, open: number): Promise<void> {
+  if (await save(context, prepared, open, false)) return
+  throw new PartialSafetyError(
+    `what the volume holds could not be saved, so nothing of it is overwritten: ${context.state.whyNot}`,
+  )
 }
 
 /**
@@ -61,8 +86,8 @@ async function safetyCommitter(
   })
 }
 
-function refusePartial(held: HeldVersion): void {
-  const fault = held.faults.find(({ kind }) => kind === 'unreadable' || kind === 'unstable')
+function refusePartial(faults: readonly Fault[]): void {
+  const fault = faults.find(({ kind }) => kind === 'unreadable' || kind === 'unstable')
   if (fault !== undefined)
     throw new PartialSafetyError(
       `what the volume holds could not all be saved (${fault.name}: ${fault.kind}, ${fault.why}), so nothing of it is overwritten; make it readable`,

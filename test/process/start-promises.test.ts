@@ -148,6 +148,32 @@ describe('what its user may not read', () => {
   })
 })
 
+test('what one declared path holds is saved before a restore, also when another one has gone', async () => {
+  const both = ['orders', 'letters'].map((name) => {
+    return { path: `/data/${name}`, at: `/data/${name}`, as: 'files' as const, exclude: [] }
+  })
+  const store = `file://${temporaryFolder()}/store`
+  const volume = temporaryFolder()
+  const pod = await createPod({ store, volume, paths: both })
+  pod.write('orders/order', 'an order')
+  pod.write('letters/letter', 'a letter')
+  const view = await viewRepository(store)
+  const agent = pod.start()
+  await agent.until('both are shipped', async () => {
+    const kept = await view.everything()
+    return kept.has(hashOf('an order')) && kept.has(hashOf('a letter'))
+  })
+  await agent.stop()
+  const first = await view.latest()
+  pod.write('orders/order', 'changed while nobody shipped')
+  fs.rmSync(path.join(pod.data, 'letters'), { recursive: true })
+  const pinned = await createPod({ store, volume, paths: both, pin: `v${first}` })
+  await pinned.start().ready()
+  expect(pinned.read('orders/order')).toBe('an order')
+  expect(pinned.read('letters/letter')).toBe('a letter')
+  expect(await view.everything()).toContain(hashOf('changed while nobody shipped'))
+})
+
 async function running() {
   const { store, view, volume } = await past()
   const pod = await createPod({ store, volume })
