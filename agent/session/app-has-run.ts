@@ -4,7 +4,7 @@
  * proves nothing: the agent may have crashed before it rehydrated.
  */
 import { formatStreamName } from '../../shared/stream-name.ts'
-import type { Head } from '../../shared/repository/log-record.ts'
+import type { LogRecord, WriterPod } from '../../shared/repository/log-record.ts'
 import type { Context } from './context.ts'
 import type { LogView } from './log-writer.ts'
 
@@ -28,44 +28,43 @@ export function leaveProof({ state, writer }: Context): void {
     if (mark !== undefined) state.writeMarks({ ...mark, pod: { uid, boot } }, [volume])
 }
 
-/** So many earlier writers are asked for, where the line went to another pod and the app wiped a mark. */
-const MAX_WRITERS = 3
+/** So far back the log is read. */
+const MAX_RECORDS = 1000
+/** Records read at a time. */
+const BATCH = 16
 
-export async function logProves(context: Context, view: LogView): Promise<boolean> {
-  const { writer, request } = context
-  const { owner, head, settled } = view.state
-  const { uid, boot } = writer.identity.pod
-  if (owner === null) return false
-  if (owner.pod.uid !== uid || owner.pod.boot !== boot) return wroteBefore(context, head)
-  if (!settled) return false
-  // Nothing to bring back: whether the app ran or not, what the volume holds is its own, and has to be shipped.
-  if (head === null) return request === undefined
-  const record = (await writer.log.record(head.n))?.record
-  if (record?.kind === 'version' && record.reason === 'safety') return false
-  return record?.pod.uid === uid && record.pod.boot === boot
-}
-
-/** Another pod has the line. Did it take up, near or far, a version that the app of this one had made? */
-async function wroteBefore(context: Context, newest: Head | null): Promise<boolean> {
+/** Asked where the marks do not prove it. A volume without files is a fresh one: a cold start asks no more than that. */
+export async function logProves(context: Context, { state: { owner } }: LogView): Promise<boolean> {
   const { state, writer } = context
-  // Whoever let an app go had left its mark; one that is another pod's says that this pod's app has not run.
-  if (state.marks().every(({ mark }) => mark !== undefined)) return false
-  if (!(await state.hasContent())) return false // an empty volume is a fresh one: a cold start asks nothing more
-  const { uid, boot } = writer.identity.pod
-  let head = newest
-  for (let writers = 0; head !== null && writers < MAX_WRITERS; writers += 1) {
-    const made = (await writer.log.record(head.n))?.record
-    if (made?.kind === 'version' && made.pod.uid === uid && made.pod.boot === boot)
-      return made.reason !== 'safety'
-    head = made?.kind === 'restore' ? made.left.head : await headTakenUp(context, head)
+  if (owner === null) return false
+  const isOwner = isOf(owner, writer.identity.pod)
+  // Whoever let an app go on something had left its mark; one that is another pod's says that this pod's app has not run.
+  const isMarked = state.marks().every(({ mark }) => mark !== undefined)
+  if (!isOwner && (isMarked || !(await state.hasContent()))) return false
+  const numbers = await writer.log.numbers({ limit: MAX_RECORDS })
+  for (let from = 0; from < numbers.length; from += BATCH) {
+    const batch = numbers.slice(from, from + BATCH).map(({ n }) => writer.log.record(n))
+    for (const found of await Promise.all(batch)) {
+      if (found === undefined) continue
+      const { record } = found
+      if (isProof(record, writer.identity.pod)) return true
+      // The owner's line began here: what came before is no proof of what this pod did since.
+      if (isOwner && record.kind === 'open' && !record.branch && !isOf(record, writer.identity.pod))
+        return false
+    }
   }
   return false
 }
 
-/** What the writer of this head had found when it opened. */
-async function headTakenUp({ writer }: Context, { open }: Head): Promise<Head | null> {
-  const record = (await writer.log.record(open))?.record
-  return record?.kind === 'open' ? record.head : null
+/** A safety version comes before a restore, and an `open` before everything: neither says that the app was let go. */
+function isProof(record: LogRecord, pod: WriterPod): boolean {
+  const isLate = record.kind === 'done' || (record.kind === 'version' && record.reason !== 'safety')
+  return isLate && isOf(record, pod)
+}
+
+/** Written in this pod, on this boot of its node. */
+function isOf({ pod }: { readonly pod: WriterPod }, { uid, boot }: WriterPod): boolean {
+  return pod.uid === uid && pod.boot === boot
 }
 
 /** Clean marks of this stream that prove the request fulfilled: the app may start on this volume while S3 is down. */

@@ -22,17 +22,17 @@ export async function fulfil(
   prepared: Preparation,
   open: number,
 ): Promise<Committer | undefined> {
-  const { decision, rehydration, target, volumes } = prepared
+  const { rehydration, target, volumes } = prepared
   renewMarks(context, volumes, open)
   if (!(await saveBefore(context, prepared, open))) return undefined
   await context.step('safety saved')
   const line = await recordRestore(context, prepared, open)
   if (line === undefined) return undefined
   await context.step('restore recorded')
-  const settled = decision.kind === 'resume' && decision.line.settled
   const written = rehydration !== undefined && !rehydration.untouched
   if (written) await rehydrate(context, rehydration, open, line, prepared)
-  if (!settled && !(await recordDone(context, open, line))) return undefined
+  // Also where nothing was restored: a mark may be wiped, or not be there yet, and the log proves that the app was let go.
+  if (!(await recordDone(context, open, line))) return undefined
   await context.step('done recorded')
   const hasSomething =
     written || volumes.marked || target.version !== 0 || (await context.state.hasContent())
