@@ -74,6 +74,8 @@ function endServing(health: Server): void {
 
 /** The verb for an init container: everything up to the moment at which the app may start, and no further. */
 export async function restore(config: AgentConfig): Promise<void> {
+  const why = whyCopy(config)
+  if (why !== undefined) throw new HoldfastError(`nothing is restored: ${why}`)
   const log = createLog(streamText(config))
   const status = new Status()
   logChanges(log, status)
@@ -158,16 +160,19 @@ function crashStep(crashAfter: string | undefined): (name: StepName) => void {
 
 /** A copy of a protected pod (`kubectl debug --copy-to`) has our container and lacks our annotation: it must not take the stream. */
 async function isCopy(
-  { assignment, podInfoDir }: AgentConfig,
+  config: AgentConfig,
   status: Status,
   stopping: AbortSignal,
 ): Promise<boolean> {
-  if (readAnnotations(podInfoDir)?.get(KEY.injected) === assignment.injected) return false
-  status.set({
-    phase: 'running',
-    ready: true,
-    reason: `idle: this pod lacks the annotation ${KEY.injected}=${assignment.injected}, so it is a copy of the one that Holdfast protects`,
-  })
+  const why = whyCopy(config)
+  if (why === undefined) return false
+  status.set({ phase: 'running', ready: true, reason: `idle: ${why}` })
   await systemClock.sleep(Infinity, stopping)
   return true
+}
+
+function whyCopy({ assignment, podInfoDir }: AgentConfig): string | undefined {
+  const { injected } = assignment
+  if (readAnnotations(podInfoDir)?.get(KEY.injected) === injected) return undefined
+  return `this pod lacks the annotation ${KEY.injected}=${injected}, so it is a copy of the one that Holdfast protects`
 }
