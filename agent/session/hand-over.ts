@@ -10,25 +10,28 @@ const MARGIN_MS = 3_000
 /** A look at the head of the log while it waits, nothing else does it poll. */
 const LOOK_MS = 1_000
 
+/** Whom a start waits for, and since when on its own clock; kept while the start looks again and again. */
+export interface Waiting {
+  writer: string
+  sinceMs: number
+}
+
 /** Returns the log as it stands when the start may go on; undefined when the pod was told to stop meanwhile. */
 export async function awaitPredecessor(
   context: Context,
   view: LogView,
+  waiting: Waiting,
 ): Promise<LogView | undefined> {
   const { patience, status, writer, stopping } = context
   const { clock } = patience
   let now = view
-  let sinceMs = clock.monotonicMs()
-  let waitingFor = ''
   while (mustWait(context, now)) {
     if (stopping.aborted) return undefined
     const { owner } = now.state
     if (owner === null) break
-    if (owner.writer !== waitingFor) {
-      waitingFor = owner.writer
-      sinceMs = clock.monotonicMs()
-    }
-    const leftMs = sinceMs + owner.graceSeconds * 1000 + MARGIN_MS - clock.monotonicMs()
+    if (owner.writer !== waiting.writer)
+      Object.assign(waiting, { writer: owner.writer, sinceMs: clock.monotonicMs() })
+    const leftMs = waiting.sinceMs + owner.graceSeconds * 1000 + MARGIN_MS - clock.monotonicMs()
     if (leftMs <= 0) break
     status.set({
       phase: 'waiting',

@@ -12,6 +12,7 @@ import { Committer } from './committer.ts'
 import type { Context } from './context.ts'
 import { decide } from './decide.ts'
 import { fulfil } from './fulfil.ts'
+import type { Waiting } from './hand-over.ts'
 import { awaitPredecessor } from './hand-over.ts'
 import type { LogView } from './log-writer.ts'
 import { openDraft, probeFence } from './open.ts'
@@ -24,7 +25,7 @@ const HOLD_MS = 10_000
 /** Resolves when the app may be let go; undefined when the pod was told to stop before. */
 export async function start(context: Context): Promise<Committer | undefined> {
   const { status, stopping, patience } = context
-  const own: OwnOpen = { n: undefined }
+  const own: Own = { n: undefined, waiting: { writer: '', sinceMs: 0 } }
   while (!stopping.aborted) {
     const outcome = await attempt(context, own)
     if (outcome instanceof Committer) return outcome
@@ -37,12 +38,13 @@ export async function start(context: Context): Promise<Committer | undefined> {
 
 type Outcome = Committer | 'again' | { readonly hold: string }
 
-/** The `open` of this very start; a start that holds and looks again does not open twice. */
-interface OwnOpen {
+/** What a start that holds and looks again keeps: its `open`, so that it does not open twice, and whom it has waited for. */
+interface Own {
   n: number | undefined
+  readonly waiting: Waiting
 }
 
-async function attempt(context: Context, own: OwnOpen): Promise<Outcome> {
+async function attempt(context: Context, own: Own): Promise<Outcome> {
   try {
     return await tryStart(context, own)
   } catch (error) {
@@ -53,8 +55,8 @@ async function attempt(context: Context, own: OwnOpen): Promise<Outcome> {
   }
 }
 
-async function tryStart(context: Context, own: OwnOpen): Promise<Outcome> {
-  const view = await awaitPredecessor(context, await context.writer.look())
+async function tryStart(context: Context, own: Own): Promise<Outcome> {
+  const view = await awaitPredecessor(context, await context.writer.look(), own.waiting)
   if (view === undefined) return 'again'
   const decision = await decide(context, view)
   if (decision.kind === 'hold') return { hold: decision.reason }
@@ -73,12 +75,7 @@ async function tryStart(context: Context, own: OwnOpen): Promise<Outcome> {
 }
 
 /** The line is this writer's already. */
-function isOpen(
-  { writer }: Context,
-  { line }: ActiveDecision,
-  view: LogView,
-  own: OwnOpen,
-): boolean {
+function isOpen({ writer }: Context, { line }: ActiveDecision, view: LogView, own: Own): boolean {
   const { owner } = view.state
   return (
     own.n !== undefined &&
