@@ -73,13 +73,16 @@ async function chooseWay(context: Context): Promise<'start' | 'join'> {
 }
 
 async function lookForProof(context: Context): Promise<'start' | 'join'> {
-  const { writer, status, patience, stopping } = context
+  const { writer, status, patience } = context
   if (markProves(context)) return 'join'
   try {
-    const patient = { ...patience, giveUpAfterMs: DOWN_AFTER_MS, signal: stopping }
+    // Also when told to stop: whether there is something to ship is what this look is about.
+    const { clock } = patience
+    const patient = { clock, giveUpAfterMs: DOWN_AFTER_MS }
     const head = await untilReachable(() => writer.log.head(), patient)
     if (head === undefined) return 'start'
-    const proven = await logProves(context, { n: head.record.n, state: head.record.log })
+    const view = { n: head.record.n, state: head.record.log }
+    const proven = await untilReachable(() => logProves(context, view), patient)
     return proven ? 'join' : 'start'
   } catch (error) {
     if (!(error instanceof HoldfastError) || !mayStartOffline(context)) throw error
