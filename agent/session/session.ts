@@ -26,7 +26,7 @@ export interface SessionOptions {
 
 const RETRY_MS = 5_000
 /** One lost answer is no outage: a start on marks alone is for a store that says nothing for this long. */
-const DOWN_AFTER_MS = 5_000
+const DOWN_AFTER_MS = 2_000
 
 export async function runSession(context: Context, options: SessionOptions): Promise<void> {
   const { status, step, stopping } = context
