@@ -2,7 +2,7 @@
 import { hasContent, whyNotCommit } from '../agent/capture/guard.ts'
 import { sameRoots } from '../agent/capture/remap-roots.ts'
 import type { Scan } from '../agent/capture/scanner.ts'
-import { DOUBTFUL_NS } from '../agent/capture/archiver.ts'
+import { doubtfulSinceNs } from '../agent/capture/doubt.ts'
 import { planSnapshot } from '../agent/capture/snapshot-plan.ts'
 import { inspect } from '../agent/restore/present.ts'
 import type { Context } from '../agent/session/context.ts'
@@ -84,7 +84,7 @@ async function isUnchanged(
   const plan = planSnapshot(manifest.entries, scan, new Set())
   if (plan.read.length + plan.changed.length + plan.gone.length + plan.stale.length > 0)
     return false
-  const sinceNs = BigInt(new Date(record?.scannedAt ?? 0).getTime()) * 1_000_000n - DOUBTFUL_NS
+  const sinceNs = doubtfulSinceNs(new Date(record?.scannedAt ?? 0))
   const doubtful = new Map([...scan.entries].filter(([, { ctimeNs }]) => ctimeNs > sinceNs))
   const { files } = await inspect(
     layout,

@@ -10,6 +10,7 @@ import { sameContent, sameEntry } from '../../shared/repository/entry.ts'
 import type { PackWriter, PackedBytes } from '../../shared/repository/pack-writer.ts'
 import type { Layout } from '../volume/layout.ts'
 import { isDatabase, locationOf } from '../volume/layout.ts'
+import { doubtfulSinceNs } from './doubt.ts'
 import type { HeldVersion } from './held-version.ts'
 import type { ScannedEntry } from './scanner.ts'
 import { scannedEntry } from './scanner.ts'
@@ -34,8 +35,6 @@ export interface Capture {
   readonly scannedAt: Date
 }
 
-/** The coarsest file systems count time in steps of 2 s. */
-export const DOUBTFUL_NS = 2_000_000_000n
 /** Others get a turn of the event loop after so many files. */
 const TURN_FILES = 50
 
@@ -130,8 +129,7 @@ class ArchiveRun {
     }
     if (!content.stable)
       this.faults.push({ name, kind: 'unstable', why: 'it changed each time it was read' })
-    if (now.ctimeNs > BigInt(this.#clock.now().getTime()) * 1_000_000n - DOUBTFUL_NS)
-      this.#doubtful.add(name)
+    if (now.ctimeNs > doubtfulSinceNs(this.#clock.now())) this.#doubtful.add(name)
     this.offer(file)
   }
 

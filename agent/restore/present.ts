@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { lstatSync } from 'node:fs'
 import type { Clock } from '../../shared/clock.ts'
 import type { ChunkRef, Entry, FileEntry } from '../../shared/repository/entry.ts'
-import { DOUBTFUL_NS } from '../capture/archiver.ts'
+import { doubtfulSinceNs } from '../capture/doubt.ts'
 import type { Scan, ScannedEntry } from '../capture/scanner.ts'
 import { firstNameOfInode, metadataOf } from '../capture/snapshot-plan.ts'
 import { readStable } from '../capture/stable-read.ts'
@@ -24,7 +24,7 @@ export async function inspect(
   clock: Clock,
 ): Promise<Present> {
   const files = new Map<string, FileEntry>()
-  const provenNs = provenUntilNs(scannedAt)
+  const provenNs = scannedAt === undefined ? -1n : doubtfulSinceNs(scannedAt)
   const firstNames = new Map<string, string>()
   for (const scanned of scan.entries.values()) {
     if (scanned.type !== 'file') continue
@@ -47,11 +47,6 @@ export async function inspect(
     })
   }
   return { scanned: scan.entries, files, leftovers: scan.leftovers }
-}
-
-/** A later change may bear the time of one that a scan saw too soon after it. */
-function provenUntilNs(scannedAt: Date | undefined): bigint {
-  return scannedAt === undefined ? -1n : BigInt(scannedAt.getTime()) * 1_000_000n - DOUBTFUL_NS
 }
 
 /** What a database's log or journal holds is not in its file: it cannot be what the version has. */

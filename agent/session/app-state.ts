@@ -3,7 +3,8 @@ import { accessSync, constants, statSync } from 'node:fs'
 import type { Clock } from '../../shared/clock.ts'
 import type { PackWriter } from '../../shared/repository/pack-writer.ts'
 import type { Capture } from '../capture/archiver.ts'
-import { DOUBTFUL_NS, archive } from '../capture/archiver.ts'
+import { archive } from '../capture/archiver.ts'
+import { doubtfulSinceNs } from '../capture/doubt.ts'
 import type { VolumeIdentity } from '../capture/guard.ts'
 import { hasContent, whyNotCommit } from '../capture/guard.ts'
 import type { HeldVersion } from '../capture/held-version.ts'
@@ -93,7 +94,7 @@ export class AppState {
 
   /** Files whose times do not prove that they are as the held version has them, because it saw them so soon after. */
   doubtSince(held: HeldVersion, scannedAt: Date): void {
-    const sinceNs = BigInt(scannedAt.getTime()) * 1_000_000n - DOUBTFUL_NS
+    const sinceNs = doubtfulSinceNs(scannedAt)
     const files = [...held.entries.values()].filter(
       (entry) => entry.type === 'file' && entry.ctimeNs > sinceNs,
     )

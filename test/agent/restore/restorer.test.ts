@@ -67,7 +67,8 @@ describe('only what differs is fetched', () => {
   })
 
   it('what seemed to be there and is not any more, too', async () => {
-    const bytes = randomBytes(2 * MIB)
+    // More than one chunk, wherever it is cut: 4 MiB is the longest.
+    const bytes = randomBytes(6 * MIB)
     writeFileSync(source.at('a'), bytes)
     await source.commit()
     writeFileSync(target.at('a'), bytes)
