@@ -1,0 +1,84 @@
+/**
+ * What the images hold: each program as ECMAScript modules without node_modules.
+ *
+ * A program has a folder of its own: `main.mjs`, the worker programs that it starts, and a chunk for what it imports
+ * lazily. All lie side by side, so that a module finds a worker beside itself wherever its code has ended up.
+ */
+import * as esbuild from 'esbuild'
+import { readFile, rm } from 'node:fs/promises'
+import path from 'node:path'
+
+export const PROGRAMS = ['agent', 'webhook', 'cli'] as const
+export type Program = (typeof PROGRAMS)[number]
+
+const REPOSITORY = path.join(import.meta.dirname, '../..')
+/** How a module names the program of a worker: `new Worker(new URL('./hasher.ts', import.meta.url))`. */
+const WORKER_URL = /new URL\('(\.{1,2}\/[^']+)\.ts', import\.meta\.url\)/g
+/** CommonJS packages that are bundled ask for Node's own modules by it. */
+const REQUIRE = `import { createRequire as createRequireOfBundle } from 'node:module'
+const require = createRequireOfBundle(import.meta.url)`
+
+/** Makes `<folder>/<program>/main.mjs` and what belongs to it; whatever was there is gone. Returns the path of it. */
+export async function bundleProgram(program: Program, folder: string): Promise<string> {
+  const outdir = path.join(folder, program)
+  await rm(outdir, { recursive: true, force: true })
+  const entry = path.join(REPOSITORY, program, 'main.ts')
+  // Workers are found while their parents are bundled, and may have workers of their own.
+  for (let entries = new Set([entry]), known = 0; known < entries.size;) {
+    known = entries.size
+    entries = await bundleEntries([...entries], outdir)
+  }
+  return path.join(outdir, 'main.mjs')
+}
+
+/** Resolves to the entries and the worker programs that their code names. */
+async function bundleEntries(entries: readonly string[], outdir: string): Promise<Set<string>> {
+  const found = new Set(entries)
+  await esbuild.build({
+    entryPoints: Object.fromEntries(entries.map((file) => [entryName(file), file])),
+    plugins: [workersBesideTheirParents((file) => found.add(file))],
+    outdir,
+    outExtension: { '.js': '.mjs' },
+    chunkNames: 'chunk-[hash]',
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node24',
+    mainFields: ['module', 'main'],
+    // Identifiers stay: errors carry the names of their classes, and stack traces and profiles can be read.
+    minifyWhitespace: true,
+    minifySyntax: true,
+    banner: { js: REQUIRE },
+    legalComments: 'external',
+    logLevel: 'error',
+  })
+  return found
+}
+
+function entryName(file: string): string {
+  return path.basename(file, '.ts')
+}
+
+function workersBesideTheirParents(onWorker: (file: string) => void): esbuild.Plugin {
+  return {
+    name: 'workers',
+    setup(build) {
+      build.onLoad({ filter: /\.ts$/ }, async ({ path: file }) => {
+        const contents = (await readFile(file, 'utf8')).replace(WORKER_URL, (_, name: string) => {
+          const worker = path.resolve(path.dirname(file), `${name}.ts`)
+          onWorker(worker)
+          return `new URL('./${entryName(worker)}.mjs', import.meta.url)`
+        })
+        return { contents, loader: 'ts' }
+      })
+    },
+  }
+}
+
+/** By hand: `node manifests/image/bundle.ts FOLDER`. */
+async function main(folder: string): Promise<void> {
+  for (const program of PROGRAMS) await bundleProgram(program, folder)
+}
+
+if (import.meta.main) await main(path.resolve(process.argv[2] ?? 'dist'))
