@@ -15,6 +15,9 @@ export function logChanges(log: Log, status: Status): void {
     if (now.problem !== before.problem)
       if (now.problem === '') log.info('all is well again')
       else log.warn(now.problem)
+    if (now.frozen !== before.frozen)
+      if (now.frozen === '') log.info('the app is thawed')
+      else log.error(now.frozen)
     if (now.line !== before.line && now.line === 'superseded')
       log.warn(
         'superseded: another writer took the main line over; what changes here is shipped beside it',

@@ -13,11 +13,11 @@ import { watchLayout } from './capture/watcher.ts'
 import { createLog, logChanges } from './agent-log.ts'
 import { answerBackups } from './backup-requests.ts'
 import { readAnnotations } from './pod-info.ts'
-import { controlSocket, serveControl } from './serve/control.ts'
+import { controlSocket, frozenNote, serveControl } from './serve/control.ts'
 import { serveHealth } from './serve/health.ts'
 import { AppState } from './session/app-state.ts'
 import type { Context, StepName } from './session/context.ts'
-import { takeBetweenHooks } from './session/hooks.ts'
+import { AppHooks } from './session/hooks.ts'
 import { newWriter } from './session/identity.ts'
 import { LogWriter } from './session/log-writer.ts'
 import type { Replicator } from './session/replicator.ts'
@@ -48,6 +48,15 @@ export async function replicate(config: AgentConfig): Promise<void> {
   await serveControl(controlSocket(config.pod.uid), { status, drain })
   const health = serveHealth(config.healthPort, streamText(config), status, systemClock)
   if (await isCopy(config, status, stopping.signal)) return endServing(health)
+  const hooks = new AppHooks(config.assignment, {
+    clock: systemClock,
+    status,
+    stopping: stopping.signal,
+    step: crashStep(config.crashAfter),
+    warn: (why) => log.warn(why),
+    notePath: frozenNote(config.pod.uid),
+  })
+  hooks.resume()
   const context = await composeOrHold(config, status, stopping.signal, givingUp.signal)
   if (context === undefined) return endServing(health)
   const { assignment } = config
@@ -55,7 +64,7 @@ export async function replicate(config: AgentConfig): Promise<void> {
   await runSession(context, {
     withinMs: assignment.withinMs,
     watch: () => watchLayout(context.state.layout, (why) => log.warn(why)),
-    take: takeBetweenHooks(context.state, assignment, (why) => log.warn(why)),
+    take: hooks.around(context.state),
     onReplicating: (running) => {
       replicator = running
       if (draining) running.drain()
@@ -63,6 +72,7 @@ export async function replicate(config: AgentConfig): Promise<void> {
     },
   })
   await closePodInfo?.()
+  await hooks.end()
   endServing(health)
 }
 

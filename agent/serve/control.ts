@@ -11,6 +11,11 @@ export function controlSocket(podUid: string): string {
   return `/dev/shm/holdfast-${podUid.slice(0, 60)}.sock`
 }
 
+/** Beside it, by the same rules: the note that the app may be frozen. */
+export function frozenNote(podUid: string): string {
+  return `/dev/shm/holdfast-${podUid.slice(0, 60)}.frozen`
+}
+
 /** `wait` answers at the latest after this, before the probe's own 60 s, so that its words are seen. */
 const WAIT_MS = 50_000
 /** A start that needs people says so sooner. */

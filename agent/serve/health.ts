@@ -31,7 +31,9 @@ async function answer(
   } else if (url === '/healthz') {
     const { facts } = status
     const lagSeconds = lagOf(facts.unshippedSinceMs, clock.monotonicMs())
-    res.writeHead(facts.problem === '' ? 200 : 503, { 'content-type': 'application/json' })
+    res.writeHead(facts.problem === '' && facts.frozen === '' ? 200 : 503, {
+      'content-type': 'application/json',
+    })
     res.end(`${JSON.stringify({ stream, ...facts, unshippedSinceMs: undefined, lagSeconds })}\n`)
   } else res.writeHead(404).end()
 }

@@ -54,5 +54,10 @@ export async function renderMetrics(
     Number(facts.unfenced),
   )
   gauge('blocked', 'Something keeps changes from being committed.', Number(facts.problem !== ''))
+  gauge(
+    'app_frozen',
+    'The hook backup.after fails: the app may still be frozen.',
+    Number(facts.frozen !== ''),
+  )
   return { text: await registry.metrics(), contentType: registry.contentType }
 }

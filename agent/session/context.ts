@@ -31,6 +31,7 @@ export const STEPS = [
   'marked clean',
   'done recorded',
   'let go',
+  'frozen',
   'captured',
   'committed',
   'backup committed',

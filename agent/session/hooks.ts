@@ -1,60 +1,194 @@
-/** What the declaration wants called around a capture: the app quiesces, the picture is taken, the app goes on. */
+/**
+ * What the declaration wants called around a capture: the app quiesces, the picture is taken, the app goes on.
+ *
+ *   note → before → picture → after → note away
+ *
+ * From the note on the app counts as frozen, whatever `before` answers (one that timed out may have frozen it all the
+ * same), until `after` was heard. `after` is called when the picture is taken, or failed, or takes too long (it is then
+ * given up and tried again), or the agent is told to stop; by a restarted agent when it finds the note; and again and
+ * again while it fails. So the app may be thawed twice, which must do no harm.
+ */
+import type { Clock } from '../../shared/clock.ts'
 import { HoldfastError } from '../../shared/errors.ts'
 import type { Assignment } from '../../shared/sidecar-contract.ts'
+import type { Capture } from '../capture/archiver.ts'
 import type { AppState } from './app-state.ts'
 import type { TakeCapture } from './committer.ts'
+import type { Step } from './context.ts'
+import { FrozenNote, FrozenNoteError } from './frozen-note.ts'
+import { callHook, type HookFailure } from './hook-call.ts'
+import type { Status } from './status.ts'
 
-type Hook = NonNullable<Assignment['before']>
-
-/** The hook said no, or did not answer in time, and the declaration says `onError: fail`. */
+/** No version for now: a hook with `onError: fail` failed, or the app was frozen for too long. */
 export class HookError extends HoldfastError {}
 
-/** Takes pictures of the state between the declared hooks; `after` is called whatever became of the picture. */
-export function takeBetweenHooks(
-  state: AppState,
-  { before, after }: Pick<Assignment, 'before' | 'after'>,
-  warn: (sentence: string) => void,
-): TakeCapture {
-  if (before === null && after === null) return (held, packs) => state.take(held, packs)
-  const call = async (name: 'before' | 'after', hook: Hook | null) => {
-    const problem = hook === null ? undefined : await callHook(name, hook)
-    if (problem !== undefined) warn(problem)
+/** An app is frozen for so many times the timeout of `before` at most: a minute by default. */
+const FROZEN_PER_TIMEOUT = 6
+/** Between the calls of an `after` that fails: these, and then the last one again and again. */
+const THAW_WAITS_MS = [250, 500, 1000, 2000, 4000, 8000]
+const LAST_WAIT_MS = 30_000
+
+export interface HookSeams {
+  readonly clock: Clock
+  readonly status: Status
+  readonly stopping: AbortSignal
+  readonly step: Step
+  readonly warn: (sentence: string) => void
+  readonly notePath: string
+}
+
+type Hooks = Pick<Assignment, 'before' | 'after'>
+type Taking = () => Promise<Capture | undefined>
+
+export class AppHooks {
+  readonly #hooks: Hooks
+  readonly #seams: HookSeams
+  readonly #note: FrozenNote
+  /** `after` was not heard yet. */
+  #owed = false
+  /** The calls that go on beside everything else, and how they are ended. */
+  #thawing: { readonly ended: Promise<void>; readonly pause: AbortController } | undefined
+
+  constructor({ before, after }: Hooks, seams: HookSeams) {
+    this.#hooks = { before, after }
+    this.#seams = seams
+    this.#note = new FrozenNote(seams.notePath)
   }
-  return async (held, packs) => {
-    if (!(await state.mayDiffer(held))) return state.take(held, packs)
-    try {
-      await call('before', before)
-      return await state.take(held, packs)
-    } finally {
-      await call('after', after)
+
+  /** First thing after a start: thaws an app that an earlier agent of this pod may have left frozen. */
+  resume(): void {
+    if (this.#hooks.after === null || !this.#note.isThere()) return
+    this.#owed = true
+    this.#seams.warn('an earlier agent of this pod ended while the app was frozen: thawing it')
+    this.#goOnThawing(0)
+  }
+
+  /** Pictures of the state between the hooks, which are not called where nothing has changed. */
+  around(state: Pick<AppState, 'take' | 'mayDiffer'>): TakeCapture {
+    const { before, after } = this.#hooks
+    if (before === null && after === null) return (held, packs) => state.take(held, packs)
+    return async (held, packs) => {
+      if (!(await state.mayDiffer(held))) return state.take(held, packs)
+      await this.#settle()
+      return this.#between(() => state.take(held, packs))
     }
   }
-}
 
-/** Calls a hook. Throws `HookError`, unless it may fail: then the sentence is returned. */
-async function callHook(name: 'before' | 'after', hook: Hook): Promise<string | undefined> {
-  const problem = await post(hook)
-  if (problem === undefined) return undefined
-  const sentence = `the hook backup.${name} ${problem}`
-  if (hook.onError === 'fail') throw new HookError(sentence)
-  return sentence
-}
-
-async function post({ http = '', timeoutMs }: Hook): Promise<string | undefined> {
-  try {
-    const response = await fetch(http, {
-      method: 'POST',
-      signal: AbortSignal.timeout(timeoutMs),
-      redirect: 'error',
-    })
-    await response.arrayBuffer()
-    return response.ok ? undefined : `(POST ${http}) answered ${response.status}`
-  } catch (error) {
-    return `(POST ${http}) failed within ${timeoutMs} ms: ${causeOf(error)}`
+  /** To be called when told to stop: resolves once `after` was heard, or has failed once more. */
+  async end(): Promise<void> {
+    await this.#thawing?.ended
   }
-}
 
-function causeOf(error: unknown): string {
-  const cause = (error as Error).cause as NodeJS.ErrnoException | undefined
-  return cause?.code ?? (error as Error).name
+  async #between(take: Taking): Promise<Capture | undefined> {
+    const frozenSinceMs = this.#seams.clock.monotonicMs()
+    try {
+      await this.#freeze()
+      return await this.#takeInTime(take, frozenSinceMs)
+    } finally {
+      await this.#thaw()
+    }
+  }
+
+  async #freeze(): Promise<void> {
+    const { before } = this.#hooks
+    const { stopping, step, warn } = this.#seams
+    const failure = this.#leaveNote() ?? (before && (await callHook(before, stopping)))
+    if (failure?.unheard === true) this.#settled()
+    if (failure) {
+      const sentence = `the hook backup.before ${failure.why}`
+      if (before?.onError !== 'continue') throw new HookError(sentence)
+      warn(sentence)
+    }
+    await step('frozen')
+  }
+
+  /** The app is not frozen without the note that makes sure of its thaw. */
+  #leaveNote(): HookFailure | undefined {
+    const { before, after } = this.#hooks
+    this.#owed = after !== null
+    if (before === null || after === null) return undefined // no freeze, or nobody to end it
+    try {
+      this.#note.leave()
+      return undefined
+    } catch (error) {
+      if (!(error instanceof FrozenNoteError)) throw error
+      return { why: `was not called: ${error.message}`, unheard: true }
+    }
+  }
+
+  /** The picture, unless it comes too late: the app has long gone on by then. Two are never taken at once. */
+  async #takeInTime(take: Taking, frozenSinceMs: number): Promise<Capture | undefined> {
+    const { clock, status, stopping } = this.#seams
+    const { before, after } = this.#hooks
+    if (before === null || after === null) return take()
+    const boundMs = before.timeoutMs * FROZEN_PER_TIMEOUT
+    const ended = new AbortController()
+    const taking = take().finally(() => {
+      ended.abort()
+    })
+    taking.catch(() => undefined) // it is awaited below, in each case
+    const leftMs = frozenSinceMs + boundMs - clock.monotonicMs()
+    await clock.sleep(leftMs, AbortSignal.any([ended.signal, stopping]))
+    if (ended.signal.aborted) return taking
+    await this.#thaw()
+    // Told to stop: the app is gone or going, and what it changes from now on is the last flush's.
+    if (stopping.aborted) return taking
+    const late = new HookError(
+      `this version is given up, since the app was frozen for ${boundMs / 1000} s and the picture was not taken yet: it is tried again; a longer backup.before.timeout gives it more (${FROZEN_PER_TIMEOUT} times as much)`,
+    )
+    status.set({ problem: late.message })
+    await taking
+    throw late
+  }
+
+  /** Calls `after` if it is owed; where it fails the calls go on by themselves. */
+  async #thaw(): Promise<void> {
+    if (!this.#owed || this.#thawing !== undefined) return
+    if (!(await this.#callAfter())) this.#goOnThawing(1)
+  }
+
+  #goOnThawing(tries: number): void {
+    const pause = new AbortController()
+    this.#thawing = { ended: this.#thawUntil(pause.signal, tries), pause }
+  }
+
+  async #thawUntil(paused: AbortSignal, triesBefore: number): Promise<void> {
+    const { clock, stopping } = this.#seams
+    const woken = AbortSignal.any([paused, stopping])
+    for (let tries = triesBefore; !paused.aborted; tries += 1) {
+      if (tries > 0) await clock.sleep(THAW_WAITS_MS[tries - 1] ?? LAST_WAIT_MS, woken)
+      if (paused.aborted || (await this.#callAfter()) || stopping.aborted) break
+    }
+    this.#thawing = undefined
+  }
+
+  /** Before the app is frozen again. Throws `HookError` where an `after` that fails is said to forbid that. */
+  async #settle(): Promise<void> {
+    if (!this.#owed) return
+    this.#thawing?.pause.abort()
+    await this.#thawing?.ended
+    if (!this.#owed || (await this.#callAfter()) || this.#hooks.after?.onError !== 'fail') return
+    this.#goOnThawing(1)
+    throw new HookError(
+      `no version is made before the app is thawed: ${this.#seams.status.facts.frozen}`,
+    )
+  }
+
+  /** True when it was heard. */
+  async #callAfter(): Promise<boolean> {
+    const { after } = this.#hooks
+    const failure = after === null ? undefined : await callHook(after)
+    if (failure === undefined) this.#settled()
+    else
+      this.#seams.status.set({
+        frozen: `the hook backup.after ${failure.why}: the app may still be frozen`,
+      })
+    return failure === undefined
+  }
+
+  #settled(): void {
+    this.#owed = false
+    this.#note.takeAway()
+    this.#seams.status.set({ frozen: '' })
+  }
 }

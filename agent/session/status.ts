@@ -25,6 +25,8 @@ export interface StatusFacts {
   readonly note: string
   /** Why nothing is committed, or why the store refuses; empty when all is well. */
   readonly problem: string
+  /** Why the app may still stand still between two hooks; empty when it was thawed. */
+  readonly frozen: string
 }
 
 export class Status {
@@ -41,6 +43,7 @@ export class Status {
     unshippedBytes: 0,
     note: '',
     problem: '',
+    frozen: '',
   }
   readonly #listeners = new Set<(now: StatusFacts, before: StatusFacts) => void>()
 

@@ -132,8 +132,16 @@ const FullState = map({
   backup: v.optional(
     map({
       within,
-      before: v.optional(hook('Called before a version is read.')),
-      after: v.optional(hook('Called when it has been read.')),
+      before: v.optional(
+        hook(
+          'Called before a version is read. An app that it freezes is frozen for six times its timeout at most.',
+        ),
+      ),
+      after: v.optional(
+        hook(
+          'Called when it has been read, or cannot be; again and again while it fails. It may come twice.',
+        ),
+      ),
     }),
   ),
   keep,

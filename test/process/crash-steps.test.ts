@@ -10,6 +10,7 @@ import { STEPS, type StepName } from '../../agent/session/context.ts'
 import { readTag } from '../../shared/repository/tags.ts'
 import { createPod, temporaryFolder, type AgentPod, type PodOptions } from '../support/agent-pod.ts'
 import type { AgentProcess } from '../support/agent-process.ts'
+import { startHookServer } from '../support/hook-server.ts'
 import {
   isEqual,
   isShipped,
@@ -275,6 +276,28 @@ test('a crash behind "backup committed" makes one version with the tag, and the 
   await agent.logged('the answer', ({ msg }) => msg === `backup once is v${tagged?.n}`)
   expect(await readTag(view.store, view.log.stream, 'once')).toBe(tagged?.n)
   expect((await view.versions()).filter(({ tag }) => tag === 'once')).toHaveLength(1)
+})
+
+test('a crash behind "frozen", between the hooks, leaves no app frozen', async () => {
+  const server = await startHookServer()
+  const pod = await createPod({
+    store: `file://${temporaryFolder()}/store`,
+    before: server.hook('freeze', 'fail'),
+    after: server.hook('thaw', 'fail'),
+  })
+  const view = await viewRepository(pod.assignment.store)
+  const crashing = pod.start({ crashAfter: 'frozen' })
+  await crashing.ready()
+  pod.write('a', 'one')
+  await crashing.until('it crashes', () => crashing.hasEnded, true)
+  reached.add('frozen')
+  expect(server.asked).toEqual(['POST /freeze'])
+
+  const agent = pod.start()
+  await isShipped(agent, pod, view)
+  expect(server.asked.slice(0, 2)).toEqual(['POST /freeze', 'POST /thaw'])
+  expect(await agent.stop()).toEqual({ code: 0, signal: null })
+  expect(server.asked.at(-1)).toBe('POST /thaw')
 })
 
 describe('a pin that is taken off after a crash', () => {

@@ -1,11 +1,11 @@
 /** How the kubelet, people and the app speak with a running agent: wait, drain, backup, hooks, health and metrics. */
 import fs from 'node:fs'
-import { createServer } from 'node:http'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { createPod, temporaryFolder } from '../support/agent-pod.ts'
 import { runVerb } from '../support/agent-process.ts'
+import { startHookServer } from '../support/hook-server.ts'
 import { isShipped, treeOf, viewRepository } from '../support/repository-view.ts'
 
 const INJECTED = { 'holdfast.dev/injected': 'process-test' }
@@ -146,33 +146,11 @@ describe('holdfast.dev/backup', () => {
   )
 })
 
-/** The app's own endpoints: what was asked, and the answer that a test wants. */
-async function startHooks() {
-  const asked: string[] = []
-  const answers = { status: 200 }
-  const server = createServer((request, response) => {
-    asked.push(`${request.method} ${request.url}`)
-    response.writeHead(request.url === '/freeze' ? answers.status : 200).end()
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  onTestFinished(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  const { port } = server.address() as { port: number }
-  const hook = (name: string, onError: 'fail' | 'continue') => ({
-    http: `http://127.0.0.1:${port}/${name}`,
-    timeoutMs: 2000,
-    onError,
-  })
-  return { asked, answers, hook }
-}
-
 describe('hooks', () => {
   test('are called around a capture, and not when nothing changed', async () => {
     const store = freshStore()
     const view = await viewRepository(store)
-    const { asked, hook } = await startHooks()
+    const { asked, hook } = await startHookServer()
     const hooks = { before: hook('freeze', 'fail'), after: hook('thaw', 'fail') }
     const paths = [{ path: '/data', at: '/data', as: 'files' as const, exclude: ['*.tmp'] }]
     const pod = await createPod({ store, ...hooks, paths })
@@ -197,8 +175,8 @@ describe('hooks', () => {
   test('that fail hold the version back where the declaration says fail, and the lag stays honest', async () => {
     const store = freshStore()
     const view = await viewRepository(store)
-    const { answers, hook } = await startHooks()
-    answers.status = 500
+    const { answers, hook } = await startHookServer()
+    answers.freeze = 500
     const pod = await createPod({ store, before: hook('freeze', 'fail') })
     const agent = pod.start()
     await agent.ready()
@@ -207,15 +185,15 @@ describe('hooks', () => {
     await agent.until('it says so', async () => words.test((await agent.health()).problem))
     expect((await agent.health()).lagSeconds).toBeGreaterThan(0)
     expect(await view.versions()).toEqual([])
-    answers.status = 200
+    answers.freeze = 200
     await isShipped(agent, pod, view)
   })
 
   test('are not called for the last flush: the app that they would quiesce is gone', async () => {
     const store = freshStore()
     const view = await viewRepository(store)
-    const { answers, hook } = await startHooks()
-    answers.status = 500
+    const { answers, hook } = await startHookServer()
+    answers.freeze = 500
     const pod = await createPod({ store, before: hook('freeze', 'fail') })
     const agent = pod.start()
     await agent.ready()
@@ -227,8 +205,8 @@ describe('hooks', () => {
 
   test('that fail are a warning where the declaration says continue', async () => {
     const store = freshStore()
-    const { answers, hook } = await startHooks()
-    answers.status = 500
+    const { answers, hook } = await startHookServer()
+    answers.freeze = 500
     const pod = await createPod({ store, before: hook('freeze', 'continue') })
     const agent = pod.start()
     await agent.ready()

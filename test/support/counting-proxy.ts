@@ -9,11 +9,18 @@ export interface CountingProxy {
   readonly stop: () => Promise<void>
 }
 
-/** Hands every request on to a real store, byte by byte, and remembers that it came. Signatures stay good: they cover the host asked for. */
-export async function startCountingProxy(target: string): Promise<CountingProxy> {
+/**
+ * Hands every request on to a real store, byte by byte, and remembers that it came. Signatures stay good: they cover the
+ * host asked for. Whatever `mayPass` says yes to later waits until then.
+ */
+export async function startCountingProxy(
+  target: string,
+  mayPass: (request: string) => Promise<void> = async () => undefined,
+): Promise<CountingProxy> {
   const requests: string[] = []
   const server = createServer((incoming, response) => {
-    requests.push(`${incoming.method} ${incoming.url}`)
+    const line = `${incoming.method} ${incoming.url}`
+    requests.push(line)
     const { method, headers, url: path } = incoming
     const { hostname, port } = new URL(target)
     const outgoing = forward({ hostname, port, path, method, headers }, (answer) => {
@@ -21,7 +28,7 @@ export async function startCountingProxy(target: string): Promise<CountingProxy>
       answer.pipe(response)
     })
     outgoing.once('error', () => response.destroy())
-    incoming.pipe(outgoing)
+    void mayPass(line).then(() => incoming.pipe(outgoing))
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
