@@ -8,7 +8,7 @@ export const EXIT = {
   partial: 3,
   /** No such repository, stream or version. */
   notFound: 10,
-  /** Kept for encrypted repositories. */
+  /** The key opens nothing of what is encrypted, or none is given. */
   wrongKey: 12,
   cancelled: 130,
 } as const

@@ -9,7 +9,7 @@ Exit codes:
   2    the command line reads wrong
   3    made, but partial: the list says what is missing
   10   no such repository, stream or version
-  12   wrong key (of an encrypted repository)
+  12   encrypted, and the key is another one, or none is given
   130  cancelled`
 
 export const EXAMPLES = {
@@ -33,11 +33,31 @@ that is a file: into DIR/<its name>. Only what differs is fetched. Nothing is wr
   show: `
   holdfast show latest --store s3://backups/holdfast --stream shop/shop/0 --files`,
   verify: `
-Each pack is read once. Exit code 1: something is damaged, and the table says which files of which versions are lost.
+Every byte is read once, however many versions share it. Exit code 3: something is damaged, and the table says which
+files of which versions are lost; 1: it could not be found out. The verdict is recorded for holdfast versions and show,
+and damage is noted for the agent, which ships the files again if it still has them; both need credentials that may write.
 
   holdfast verify --store s3://backups/holdfast
+  holdfast verify --store s3://backups/holdfast --stream shop/shop/0 --sample 5%
   holdfast verify --store s3://backups/holdfast --stream shop/shop/0 --version v42`,
   diff: `
   holdfast diff v41 v42 --store s3://backups/holdfast --stream shop/shop/0
   holdfast diff before-upgrade latest --store s3://backups/holdfast --stream shop/shop/0 --output json`,
+  keyInit: `
+The key comes from HOLDFAST_KEY or the file that HOLDFAST_KEY_FILE names: 32 random bytes in base64 or hex. Whoever loses
+it loses the data: keep a copy outside of the cluster and of the store. Every command and agent that touches the
+namespace needs it from then on; what was written before stays in clear.
+
+  HOLDFAST_KEY=$(openssl rand -base64 32) holdfast key init --store s3://backups/holdfast --namespace shop`,
+  keyRotate: `
+The data key is wrapped once more, with the key in HOLDFAST_NEW_KEY or HOLDFAST_NEW_KEY_FILE; no data is written again. Both
+keys open until the old one's wraps are removed: rotate, give every pod the new key, then remove the old wraps.
+
+  holdfast key rotate --store s3://backups/holdfast --namespace shop
+  holdfast key rotate --store s3://backups/holdfast --namespace shop --remove-old`,
+  keyCheck: `
+Exit code 0: the key is right. 10: the namespace has no key. 12: it is another key, or none is given. 1: the store cannot
+be reached, or something is corrupt.
+
+  holdfast key check --store s3://backups/holdfast --namespace shop`,
 } as const

@@ -10,6 +10,7 @@ const code = await run(process.argv.slice(2), {
   terminal,
   signals: new Signals(process),
   home: homedir(),
+  environment: process.env,
   debug: process.env['HOLDFAST_DEBUG'] === '1',
 })
 await terminal.flush()

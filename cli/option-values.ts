@@ -4,6 +4,7 @@ import { UsageError } from '../shared/errors.ts'
 import type { Pin } from '../shared/pin.ts'
 import { parsePin, tagProblem } from '../shared/pin.ts'
 import type { RecordedImage } from '../shared/repository/log-record.ts'
+import { streamPartProblem } from '../shared/stream-name.ts'
 
 /** Milliseconds, at least 1. */
 export function durationValue(flag: string): (text: string) => number {
@@ -54,8 +55,31 @@ export function directoryValue(text: string): string {
   throw new UsageError('--to is empty: name the directory to restore into')
 }
 
+export function namespaceValue(text: string): string {
+  const problem = streamPartProblem(text)
+  if (problem === undefined) return text
+  throw new UsageError(`--namespace ${JSON.stringify(text)} ${problem}`)
+}
+
 export function limitValue(text: string): number {
   const limit = Number(text)
   if (/^\d{1,9}$/.test(text) && limit > 0) return limit
   throw new UsageError(`--limit ${JSON.stringify(text)} is no number of versions: 1 or more`)
+}
+
+/** `5%`, `0.5%`; percent, above 0. */
+export function sampleValue(text: string): number {
+  const percent = Number(/^(\d{1,3}(?:\.\d{1,2})?)%$/.exec(text)?.[1])
+  if (percent > 0 && percent <= 100) return percent
+  throw new UsageError(
+    `--sample ${JSON.stringify(text)} is no share: write percent, above 0, as 5% or 0.5%`,
+  )
+}
+
+export function seedValue(text: string): number {
+  const seed = Number(text)
+  if (/^\d{1,10}$/.test(text) && seed < 2 ** 32) return seed
+  throw new UsageError(
+    `--seed ${JSON.stringify(text)} is no seed: a number below ${2 ** 32}, as verify prints it`,
+  )
 }

@@ -6,11 +6,16 @@ import {
   durationValue,
   imageValue,
   limitValue,
+  namespaceValue,
   pinValue,
+  sampleValue,
+  seedValue,
   tagValue,
   textsValue,
 } from './option-values.ts'
 import type { DiffOptions } from './diff.ts'
+import type { KeyRotateOptions } from './key-rotate.ts'
+import type { KeyOptions } from './key-namespace.ts'
 import type { ReplicateOptions } from './replicate-options.ts'
 import type { RestoreOptions } from './restore.ts'
 import type { ShowOptions } from './show.ts'
@@ -47,6 +52,7 @@ export function createProgram(surroundings: Surroundings, onEnd: (code: number) 
   addReplicate(program, surroundings, onEnd)
   addRestore(program, surroundings, onEnd)
   addReaders(program, surroundings, onEnd)
+  addKey(program, surroundings, onEnd)
   return program
 }
 
@@ -135,9 +141,25 @@ function addReaders(program: Command, surroundings: Surroundings, onEnd: OnEnd):
     .action(async (version: ShowOptions['version'], options: Omit<ShowOptions, 'version'>) => {
       onEnd(await (await import('./show.ts')).show({ ...options, version }, surroundings))
     })
-  command(program, 'verify', 'read and rehash every byte that versions refer to')
+  command(
+    program,
+    'verify',
+    'read and rehash the bytes that versions refer to, and record the verdict',
+  )
     .addOption(streamOption())
     .addOption(pinOption('only this version'))
+    .option('--all', 'read every byte; so it does without --sample, too', false)
+    .addOption(
+      new Option(
+        '--sample <percent>',
+        'read all headers and manifests, and a random share of the rest, as 5%',
+      ).argParser(sampleValue),
+    )
+    .addOption(
+      new Option('--seed <number>', 'repeat the choice of an earlier --sample').argParser(
+        seedValue,
+      ),
+    )
     .addHelpText('after', EXAMPLES.verify)
     .action(async (options: VerifyOptions) => {
       onEnd(await (await import('./verify.ts')).verify(options, surroundings))
@@ -156,6 +178,37 @@ function addReaders(program: Command, surroundings: Surroundings, onEnd: OnEnd):
         onEnd(await (await import('./diff.ts')).diff({ ...options, from, to }, surroundings))
       },
     )
+}
+
+function addKey(program: Command, surroundings: Surroundings, onEnd: OnEnd): void {
+  const key = program
+    .command('key')
+    .description('encrypt a namespace: make its key, wrap it anew, check the one at hand')
+  command(key, 'init', "make a namespace's key: what is written from then on is encrypted")
+    .addOption(namespaceOption())
+    .addHelpText('after', EXAMPLES.keyInit)
+    .action(async (options: KeyOptions) => {
+      onEnd(await (await import('./key-init.ts')).keyInit(options, surroundings))
+    })
+  command(key, 'rotate', 'let a new key open the namespace; no data is written again')
+    .addOption(namespaceOption())
+    .option('--remove-old', 'remove what other keys open: they are refused from then on', false)
+    .addHelpText('after', EXAMPLES.keyRotate)
+    .action(async (options: KeyRotateOptions) => {
+      onEnd(await (await import('./key-rotate.ts')).keyRotate(options, surroundings))
+    })
+  command(key, 'check', 'tell whether the key is right, and which streams are encrypted')
+    .addOption(namespaceOption())
+    .addHelpText('after', EXAMPLES.keyCheck)
+    .action(async (options: KeyOptions) => {
+      onEnd(await (await import('./key-check.ts')).keyCheck(options, surroundings))
+    })
+}
+
+function namespaceOption(): Option {
+  return new Option('--namespace <namespace>', 'the first part of the names of its streams')
+    .argParser(namespaceValue)
+    .makeOptionMandatory()
 }
 
 function command(program: Command, name: string, description: string): Command {

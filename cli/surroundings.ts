@@ -1,4 +1,5 @@
 /** What a command is given besides its options. */
+import type { Environment } from '../shared/encryption/key-encryption-key.ts'
 import type { Signals } from './signals.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -7,6 +8,8 @@ export interface Surroundings {
   readonly signals: Signals
   /** The user's home directory, which nothing is ever restored into. */
   readonly home: string
+  /** The variables that keys come from. */
+  readonly environment: Environment
   /** Print the stacks of unexpected errors. */
   readonly debug: boolean
 }

@@ -1,14 +1,21 @@
-/** `holdfast verify`: every byte that versions refer to is read and rehashed, every record recomputed. Nothing is trusted. */
-import { NotFoundError, UsageError } from '../shared/errors.ts'
+/**
+ * `holdfast verify`: every record and manifest is recomputed, and every byte that versions refer to is read and rehashed,
+ * or a random share of them. Nothing is trusted. What was found is recorded, so that `versions` can tell it.
+ */
+import { randomInt } from 'node:crypto'
+import { NewerFormatError, NotFoundError, UsageError } from '../shared/errors.ts'
 import type { Pin } from '../shared/pin.ts'
 import { STREAMS_PREFIX } from '../shared/repository/object-keys.ts'
 import { VersionLog } from '../shared/repository/version-log.ts'
 import type { StreamName } from '../shared/stream-name.ts'
-import { parseStreamName } from '../shared/stream-name.ts'
+import { formatStreamName, parseStreamName } from '../shared/stream-name.ts'
 import { EXIT } from './exit-codes.ts'
-import type { OpenRepository } from './repository.ts'
+import type { OpenRepository, StreamInRepository } from './repository.ts'
 import { findVersion, listStreams, noRepository, openRepository, openStream } from './repository.ts'
 import type { CommonOptions, Surroundings } from './surroundings.ts'
+import type { Coverage } from './verify-coverage.ts'
+import type { Recorded } from './verify-record.ts'
+import { recordResult } from './verify-record.ts'
 import { isSound, resultJson, resultText } from './verify-report.ts'
 import type { StreamResult } from './verify-stream.ts'
 import { verifyStream } from './verify-stream.ts'
@@ -16,37 +23,104 @@ import { verifyStream } from './verify-stream.ts'
 export interface VerifyOptions extends CommonOptions {
   readonly stream?: StreamName
   readonly version?: Pin
+  readonly all: boolean
+  /** Percent. */
+  readonly sample?: number
+  readonly seed?: number
 }
 
+const MAX_SEED = 2 ** 32
+
 export async function verify(options: VerifyOptions, surroundings: Surroundings): Promise<number> {
-  const { terminal } = surroundings
-  const { stream, version } = options
+  const run = new VerifyRun(coverageOf(options), options, surroundings)
+  const strays =
+    options.stream === undefined
+      ? await verifyAllStreams(options, surroundings, run)
+      : await verifyOne({ ...options, stream: options.stream }, surroundings, run)
+  return run.end(strays)
+}
+
+function coverageOf({ stream, version, all, sample, seed }: VerifyOptions): Coverage {
   if (version !== undefined && stream === undefined)
     throw new UsageError('--version needs --stream: each stream numbers its versions by itself')
-  const results: StreamResult[] = []
-  const say = (result: StreamResult) => {
-    results.push(result)
-    if (options.output === 'table') terminal.print(resultText(result))
+  if (all && sample !== undefined)
+    throw new UsageError('--all reads every byte and --sample a share of them: choose one')
+  if (seed !== undefined && sample === undefined)
+    throw new UsageError('--seed repeats the choice of a --sample: say which share')
+  return { percent: sample ?? 100, seed: seed ?? randomInt(MAX_SEED) }
+}
+
+/** What was found so far, in all streams. */
+class VerifyRun {
+  readonly #coverage: Coverage
+  readonly #isJson: boolean
+  readonly #surroundings: Surroundings
+  readonly #results: { readonly result: StreamResult; readonly recorded: Recorded }[] = []
+  readonly #notChecked: { readonly stream: string; readonly why: string }[] = []
+
+  constructor(coverage: Coverage, { output }: VerifyOptions, surroundings: Surroundings) {
+    this.#coverage = coverage
+    this.#isJson = output === 'json'
+    this.#surroundings = surroundings
   }
-  let strays: string[] = []
-  if (stream === undefined) strays = await verifyAll(options, surroundings, say)
-  else {
-    const from = await openStream({ ...options, stream }, surroundings)
-    const only = version === undefined ? undefined : (await findVersion(from, version)).record.n
-    say(await verifyStream(from, only, terminal))
+
+  /** A stream that a newer release writes is not judged: neither sound nor damaged. */
+  async verify(from: StreamInRepository, only: number | undefined): Promise<void> {
+    const { terminal } = this.#surroundings
+    try {
+      const result = await verifyStream(from, only, this.#coverage, terminal)
+      const recorded = await recordResult(from, result)
+      this.#results.push({ result, recorded })
+      if (!this.#isJson) terminal.print(resultText(result))
+      if (recorded !== undefined && 'problem' in recorded)
+        terminal.note(
+          `note: the verdict on ${result.stream} could not be recorded: ${recorded.problem}`,
+        )
+    } catch (error) {
+      if (!(error instanceof NewerFormatError)) throw error
+      const stream = formatStreamName(from.log.stream)
+      this.#notChecked.push({ stream, why: error.message })
+      terminal.note(`holdfast: ${stream} cannot be verified: ${error.message}`)
+    }
   }
-  const sound = results.every(isSound)
-  if (options.output === 'json')
-    terminal.printJson({ sound, streams: results.map(resultJson), strays })
-  for (const key of strays) terminal.note(`note: object ${key} belongs to no stream`)
-  return sound ? EXIT.done : EXIT.failed
+
+  /** Prints what is left to say. */
+  end(strays: readonly string[]): number {
+    const { terminal } = this.#surroundings
+    const sound = this.#results.every(({ result }) => isSound(result))
+    const notChecked = this.#notChecked
+    if (this.#isJson)
+      terminal.printJson({
+        sound: sound && notChecked.length === 0,
+        streams: this.#results.map(({ result, recorded }) => resultJson(result, recorded)),
+        notChecked,
+        strays,
+      })
+    for (const key of strays) terminal.note(`note: object ${key} belongs to no stream`)
+    if (!sound) return EXIT.partial
+    return notChecked.length === 0 ? EXIT.done : EXIT.failed
+  }
+}
+
+async function verifyOne(
+  options: VerifyOptions & { readonly stream: StreamName },
+  surroundings: Surroundings,
+  run: VerifyRun,
+): Promise<string[]> {
+  const from = await openStream(options, surroundings)
+  const { version } = options
+  await run.verify(
+    from,
+    version === undefined ? undefined : (await findVersion(from, version)).record.n,
+  )
+  return []
 }
 
 /** All streams, one after the other. Returns the keys that belong to none. */
-async function verifyAll(
+async function verifyAllStreams(
   options: VerifyOptions,
   surroundings: Surroundings,
-  say: (result: StreamResult) => void,
+  run: VerifyRun,
 ): Promise<string[]> {
   const repository = await openRepository(options, surroundings)
   const names = await listStreams(repository.store)
@@ -55,7 +129,7 @@ async function verifyAll(
     throw strays.length === 0 ? noRepository(repository.store) : onlyStrays(repository, strays)
   for (const name of names) {
     const log = new VersionLog(repository.store, parseStreamName(name), repository.patience)
-    say(await verifyStream({ ...repository, log }, undefined, surroundings.terminal))
+    await run.verify({ ...repository, log }, undefined)
   }
   return strays
 }

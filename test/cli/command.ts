@@ -75,7 +75,13 @@ export async function holdfastHere(...args: string[]): Promise<Result> {
   })
   const terminal = new Terminal(stream('stdout') as never, stream('stderr') as never)
   const signals = new Signals({ on: () => process, exit: process.exit.bind(process) })
-  const code = await run(args, { terminal, signals, home: '/root', debug: true })
+  const code = await run(args, {
+    terminal,
+    signals,
+    home: '/root',
+    environment: process.env,
+    debug: true,
+  })
   return { code, ...output }
 }
 

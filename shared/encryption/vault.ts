@@ -1,0 +1,64 @@
+/** How the bytes of one stream are named, sealed and opened; without a key, named by their plain hash and left as they are. */
+import { hash } from 'node:crypto'
+import { CorruptObjectError } from '../errors.ts'
+import type { StreamName } from '../stream-name.ts'
+import { formatStreamName } from '../stream-name.ts'
+import { createKeyedHash } from './keyed-hash.ts'
+import { SEAL_BYTES, deriveKey, seal, unseal } from './seal.ts'
+import { openHeader, requireClear, sealHeader } from './sealed-header.ts'
+
+export interface Vault {
+  /** Names the data key in the headers of what this vault seals; undefined: nothing is sealed. */
+  readonly keyId: string | undefined
+
+  /** The name of plain bytes, 64 hex digits: of a chunk, and of a manifest as its header says it. */
+  chunkId(plain: Buffer): string
+
+  /** How much longer a stored frame is than what `seal` was given. */
+  readonly sealBytes: number
+
+  /** What is stored of a frame, which has been compressed before. */
+  seal(frame: Buffer): Buffer
+
+  /** The frame again. Throws `CorruptObjectError` for the object `key` when any bit differs, or it is another stream's. */
+  open(key: string, stored: Buffer): Buffer
+
+  /**
+   * A header, ready to be encoded, in which these lists are hidden, and which cannot be changed unnoticed. Without a key,
+   * the header itself.
+   */
+  sealHeader<H extends object>(header: H, ...hidden: readonly (keyof H & string)[]): object
+
+  /** The header again, as it was before `sealHeader`. Throws `CorruptObjectError`, also for one that this vault did not seal. */
+  openHeader(key: string, header: unknown): unknown
+}
+
+/** For what is in clear, at no cost. */
+export const PLAIN_VAULT: Vault = {
+  keyId: undefined,
+  sealBytes: 0,
+  chunkId: (plain) => hash('sha256', plain, 'hex'),
+  seal: (frame) => frame,
+  open: (_key, stored) => stored,
+  sealHeader: (header) => header,
+  openHeader: requireClear,
+}
+
+export function createVault(dataKey: Buffer, keyId: string, stream: StreamName): Vault {
+  const name = formatStreamName(stream)
+  const framePurpose = `holdfast/1 frame ${name}`
+  const headerKey = { dataKey, keyId, purpose: `holdfast/1 header ${name}` }
+  return {
+    keyId,
+    sealBytes: SEAL_BYTES,
+    chunkId: createKeyedHash(deriveKey(dataKey, `holdfast/1 chunk id ${name}`)),
+    seal: (frame) => seal(dataKey, framePurpose, frame),
+    open(key, stored) {
+      const frame = unseal(dataKey, framePurpose, stored)
+      if (frame !== undefined) return frame
+      throw new CorruptObjectError(key, "a sealed frame is not as it was, or another stream's")
+    },
+    sealHeader: (header, ...hidden) => sealHeader(headerKey, header, hidden),
+    openHeader: (key, header) => openHeader(headerKey, key, header),
+  }
+}
