@@ -3,6 +3,8 @@ import { displayPath } from '../agent/volume/layout.ts'
 import type { Pin } from '../shared/pin.ts'
 import type { Entry } from '../shared/repository/entry.ts'
 import type { Manifest } from '../shared/repository/manifest.ts'
+import type { StandingVerdict } from '../shared/repository/standing-verdict.ts'
+import { standingVerdicts } from '../shared/repository/standing-verdict.ts'
 import { loadManifest } from '../shared/repository/version-object.ts'
 import type { StreamName } from '../shared/stream-name.ts'
 import { formatStreamName } from '../shared/stream-name.ts'
@@ -14,6 +16,7 @@ import { printablePath } from './text/names.ts'
 import { formatBytes, formatCount } from './text/sizes.ts'
 import { formatTable } from './text/table.ts'
 import { formatTime } from './text/times.ts'
+import { damageLines, verifiedJson, verifiedLine } from './verified-text.ts'
 import {
   addedText,
   faultJson,
@@ -33,12 +36,14 @@ export async function show(options: ShowOptions, surroundings: Surroundings): Pr
   const { terminal } = surroundings
   const from = await openStream(options, surroundings)
   const found = await findVersion(from, options.version)
-  const manifest = await loadManifest(from.store, from.log, found.record.n)
+  const { n } = found.record
+  const manifest = await loadManifest(from.store, from.log, n)
+  const verified = (await standingVerdicts(from.store, options.stream, [n])).get(n)
   if (options.output === 'json') {
-    terminal.printJson(showJson(options, found, manifest))
+    terminal.printJson(showJson(options, found, manifest, verified))
     return EXIT.done
   }
-  terminal.print(showText(options.stream, found, manifest))
+  terminal.print(showText(options.stream, found, manifest, verified))
   if (options.files && manifest.entries.size > 0)
     terminal.print(`\n${entriesTable(found, sortedEntries(manifest))}`)
   return EXIT.done
@@ -48,11 +53,13 @@ function showText(
   stream: StreamName,
   { record, modifiedAt }: FoundVersion,
   manifest: Manifest,
+  verified: StandingVerdict | undefined,
 ): string {
   const { counts, pod } = record
   const facts: [string, string][] = [
     ['time', `${formatTime(modifiedAt)} (the server's)`],
     ['state', stateOf(record)],
+    ['verified', verifiedLine(verified)],
     ['reason', record.reason],
     ['tag', record.tag ?? ''],
     ['line', `${record.branch ? 'branch' : 'main'}, lineage ${record.lineage}`],
@@ -75,9 +82,10 @@ function showText(
     `v${record.n} of ${formatStreamName(stream)}`,
     ...facts
       .filter(([, text]) => text !== '')
-      .map(([name, text]) => `  ${name.padEnd(9)}${printablePath(text)}`),
+      .map(([name, text]) => `  ${name.padEnd(10)}${printablePath(text)}`),
     ...(manifest.faults.length > 0 ? ['not kept as it was:'] : []),
     ...manifest.faults.map((fault) => faultLine(fault, record.roots)),
+    ...(verified === undefined ? [] : damageLines(verified)),
   ].join('\n')
 }
 
@@ -91,11 +99,13 @@ function showJson(
   { stream, files }: ShowOptions,
   { record, modifiedAt }: FoundVersion,
   manifest: Manifest,
+  verified: StandingVerdict | undefined,
 ) {
   const { pod, writer, open, roots, templateHash, scannedAt } = record
   return {
     stream: formatStreamName(stream),
     ...versionJson(record, modifiedAt),
+    verified: verifiedJson(verified, true),
     writer: { id: writer, open, pod },
     roots,
     templateHash,

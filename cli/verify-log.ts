@@ -1,4 +1,4 @@
-/** The records of a log, oldest first: each whole object read, and the main line's state computed anew beside the one that it carries. */
+/** The records of a log, oldest first: each read, and the main line's state computed anew beside the one that it carries. */
 import { isDeepStrictEqual } from 'node:util'
 import { CorruptObjectError } from '../shared/errors.ts'
 import type { LogRecord, LogState } from '../shared/repository/log-record.ts'
@@ -9,9 +9,10 @@ import { recordOfObject } from '../shared/repository/version-log.ts'
 import { inOrder } from './in-order.ts'
 import type { StreamInRepository } from './repository.ts'
 
-export interface CheckedObject {
+export interface CheckedRecord {
   readonly n: number
-  readonly object: Buffer
+  /** The whole object, where it was small enough to be read at once. */
+  readonly object: Buffer | undefined
   /** Undefined when the object is no record. */
   readonly record: LogRecord | undefined
   /** Why it is none. */
@@ -19,48 +20,63 @@ export interface CheckedObject {
 }
 
 export interface LogCheck {
-  readonly objects: AsyncGenerator<CheckedObject>
-  /** Filled while `objects` is read: records that contradict the ones before them. */
+  /** Without records that were removed since they were listed. */
+  readonly records: AsyncGenerator<CheckedRecord>
+  /** Filled while `records` is read: records that contradict the ones before them. */
   readonly problems: string[]
 }
 
-/** @param withStates false where records between the numbers are left out. */
+export interface LogCheckOptions {
+  /** False where records between the numbers are left out. */
+  readonly withStates: boolean
+  /** Objects up to this size are read whole; of larger ones only the header. */
+  readonly wholeUpToBytes: number
+}
+
 export function checkLog(
   from: StreamInRepository,
   numbers: readonly LoggedNumber[],
-  withStates: boolean,
+  options: LogCheckOptions,
 ): LogCheck {
   const problems: string[] = []
-  return { problems, objects: readObjects(from, numbers, withStates ? problems : undefined) }
+  return { problems, records: readRecords(from, numbers, options, problems) }
 }
 
-async function* readObjects(
+async function* readRecords(
   from: StreamInRepository,
   numbers: readonly LoggedNumber[],
-  problems: string[] | undefined,
-): AsyncGenerator<CheckedObject> {
+  { withStates, wholeUpToBytes }: LogCheckOptions,
+  problems: string[],
+): AsyncGenerator<CheckedRecord> {
   let last: { n: number; state: LogState } | undefined = { n: 0, state: EMPTY_LOG }
-  for await (const checked of inOrder(numbers.toReversed(), ({ n }) => readObject(from, n))) {
+  const read = (number: LoggedNumber) => readRecord(from, number, wholeUpToBytes)
+  for await (const checked of inOrder(numbers.toReversed(), read)) {
+    if (checked === undefined) continue
     const { n, record } = checked
     // Where the record before was pruned, or is damaged, there is nothing to compute from.
-    if (record !== undefined && last?.n === n - 1) {
+    if (withStates && record !== undefined && last?.n === n - 1) {
       const expected = advance(last.state, record)
       if (!isDeepStrictEqual(expected, record.log))
-        problems?.push(
-          `v${n} carries a state of the main line that does not follow from v${last.n}`,
-        )
+        problems.push(`v${n} carries a state of the main line that does not follow from v${last.n}`)
     }
     last = record === undefined ? undefined : { n, state: record.log }
     yield checked
   }
 }
 
-async function readObject({ store, log }: StreamInRepository, n: number): Promise<CheckedObject> {
-  const key = versionKey(log.stream, n)
-  const object = (await store.get(key))?.body
-  if (object === undefined)
-    return { n, object: Buffer.alloc(0), record: undefined, problem: `object ${key} has gone` }
+async function readRecord(
+  { store, log }: StreamInRepository,
+  { n, sizeBytes }: LoggedNumber,
+  wholeUpToBytes: number,
+): Promise<CheckedRecord | undefined> {
+  let object: Buffer | undefined
   try {
+    if (sizeBytes > wholeUpToBytes) {
+      const found = await log.record(n)
+      return found && { n, object: undefined, record: found.record, problem: undefined }
+    }
+    object = (await store.get(versionKey(log.stream, n)))?.body
+    if (object === undefined) return undefined
     return { n, object, record: recordOfObject(log, n, object), problem: undefined }
   } catch (error) {
     if (!(error instanceof CorruptObjectError)) throw error

@@ -1,25 +1,19 @@
 /** What a stream has besides its log and the packs that versions refer to: tags, the head, and what nothing refers to. */
 import { CorruptObjectError } from '../shared/errors.ts'
 import type { VersionRecord } from '../shared/repository/log-record.ts'
-import {
-  packsPrefix,
-  streamPrefix,
-  tagsPrefix,
-  versionsPrefix,
-} from '../shared/repository/object-keys.ts'
+import { packsPrefix, streamPrefix } from '../shared/repository/object-keys.ts'
 import { listTags, readTag } from '../shared/repository/tags.ts'
 import type { StreamInRepository } from './repository.ts'
-import type { ChunkPlaces } from './verify-packs.ts'
 
 export async function checkOtherObjects(
   from: StreamInRepository,
   versions: readonly VersionRecord[],
-  places: ChunkPlaces,
+  packs: ReadonlySet<string>,
 ): Promise<{ problems: string[]; unreferenced: string[] }> {
   const known = new Set(versions.map(({ n }) => n))
   return {
     problems: [...(await tagProblems(from, known)), ...headProblems(versions, known)],
-    unreferenced: await unreferenced(from, places),
+    unreferenced: await unreferenced(from, packs),
   }
 }
 
@@ -49,15 +43,19 @@ function headProblems(versions: readonly VersionRecord[], known: ReadonlySet<num
     : [`the log says that latest is v${latest}, which is no readable version`]
 }
 
+/** Folders of a stream whose objects need nobody to refer to them; what lies elsewhere is a pack, or somebody else's. */
+const OWN_FOLDERS = new Set(['versions', 'tags', 'verdicts', 'damaged', 'holds', 'prune', 'moved'])
+
 async function unreferenced(
   { store, log }: StreamInRepository,
-  places: ChunkPlaces,
+  packs: ReadonlySet<string>,
 ): Promise<string[]> {
-  const { stream } = log
-  const objects = await store.list(streamPrefix(stream))
+  const prefix = streamPrefix(log.stream)
+  const objects = await store.list(prefix)
   return objects.flatMap(({ key }) => {
-    if (key.startsWith(versionsPrefix(stream)) || key.startsWith(tagsPrefix(stream))) return []
-    const packs = packsPrefix(stream)
-    return key.startsWith(packs) && places.has(key.slice(packs.length)) ? [] : key
+    const [folder = '', ...rest] = key.slice(prefix.length).split('/')
+    if (OWN_FOLDERS.has(folder) && rest.length > 0) return []
+    const pack = key.slice(packsPrefix(log.stream).length)
+    return folder === 'packs' && packs.has(pack) ? [] : key
   })
 }

@@ -1,43 +1,53 @@
 /**
- * One stream, from its log to its packs:
+ * One stream, from its log to its bytes:
  *
- *   records (headers, keys, the state each carries) → manifests (hash, shape, tree) → packs (each read once, every chunk
- *   rehashed) → which files of which versions are lost
+ *   records (headers, keys, the state each carries) → manifests (hash, shape, tree) → packs (header) → frames (each
+ *   read once, every chunk rehashed) → which files of which versions are lost
  *
- * Memory: one composed manifest per link of the current delta chain, the places of all chunks, and two packs.
+ * Memory: one composed manifest per link of the current delta chain, the table of all places, and three ranges of a pack.
  */
-import { CorruptObjectError, NotFoundError } from '../shared/errors.ts'
-import type { Entry, FileEntry } from '../shared/repository/entry.ts'
-import { isHole } from '../shared/repository/entry.ts'
+import { CorruptObjectError } from '../shared/errors.ts'
 import type { VersionRecord } from '../shared/repository/log-record.ts'
-import { versionKey } from '../shared/repository/object-keys.ts'
+import { numberOfVersionKey, versionKey } from '../shared/repository/object-keys.ts'
+import type { DamageNotice } from '../shared/repository/damage.ts'
+import type { DamagedVersions } from '../shared/repository/verdict.ts'
 import { formatStreamName } from '../shared/stream-name.ts'
-import { displayPath } from '../agent/volume/layout.ts'
 import { listLog } from './log-listing.ts'
 import { ManifestWalk } from './manifest-walk.ts'
 import type { StreamInRepository } from './repository.ts'
 import type { Terminal } from './terminal.ts'
 import { formatBytes } from './text/sizes.ts'
+import type { Coverage } from './verify-coverage.ts'
+import { FrameCheck } from './verify-frames.ts'
+import type { CheckedRecord } from './verify-log.ts'
 import { checkLog } from './verify-log.ts'
+import type { VersionLoss } from './verify-losses.ts'
+import { damageOf, findLosses, inRuns } from './verify-losses.ts'
+import { damageNotices } from './verify-notices.ts'
 import { checkOtherObjects } from './verify-objects.ts'
-import { ChunkPlaces, placeOf } from './verify-packs.ts'
+import { checkPacks } from './verify-packs.ts'
+import { ChunkTable } from './verify-table.ts'
 
-export interface DamagedVersion {
-  readonly version: number
-  /** Why nothing of it can be read; undefined when only the files in `lost` cannot. */
-  readonly problem: string | undefined
-  readonly lost: readonly { readonly path: string; readonly why: string }[]
-}
+/** Version objects up to this size are read whole, with the bytes of files in them: one request for each. */
+const WHOLE_UP_TO_BYTES = { all: 2 * 1024 * 1024, sample: 64 * 1024 }
 
 export interface StreamResult {
   readonly stream: string
+  readonly coverage: Coverage
+  /** Readable ones. */
   readonly versions: number
   readonly records: number
   readonly packs: number
+  readonly chunks: number
+  readonly checkedChunks: number
   readonly readBytes: number
+  /** Versions that this is about, the damaged ones too; undefined where there are none. */
+  readonly range: { readonly from: number; readonly to: number } | undefined
   /** Faults of the log, of tags and of packs' headers. */
   readonly problems: readonly string[]
-  readonly damaged: readonly DamagedVersion[]
+  readonly damaged: readonly DamagedVersions[]
+  /** What is to be noted for the agent. */
+  readonly notices: readonly DamageNotice[]
   /** Objects that nothing refers to: left by crashes, or by others. */
   readonly unreferenced: readonly string[]
 }
@@ -46,126 +56,158 @@ export interface StreamResult {
 export async function verifyStream(
   from: StreamInRepository,
   only: number | undefined,
+  coverage: Coverage,
   terminal: Terminal,
 ): Promise<StreamResult> {
-  const { store, log } = from
-  const stream = formatStreamName(log.stream)
-  const listing = await listLog(store, log.stream)
-  const wanted =
-    only === undefined ? listing.numbers : listing.numbers.filter(({ n }) => n === only)
-  const places = new ChunkPlaces()
-  const walk = new ManifestWalk(from)
-  const whole = new Map<number, string>()
-  const versions: VersionRecord[] = []
-  let malformed = false
-  const checked = checkLog(from, wanted, only === undefined)
-  for await (const { n, record, problem, object } of checked.objects) {
-    terminal.progress(`verifying ${stream}: record v${n} of v${listing.numbers[0]?.n}`)
-    if (problem !== undefined) whole.set(n, problem)
-    if (record?.kind !== 'version') continue
-    versions.push(record)
-    try {
-      const { delta, entries } = await walk.step(record, object)
-      malformed ||= delta.changed.some((entry) => sizeProblem(entry) !== undefined)
-      places.add(only === undefined ? delta.changed : entries.values())
-    } catch (error) {
-      whole.set(n, damageOf(error))
+  const run = new StreamRun(from, only, coverage, terminal)
+  return run.result()
+}
+
+class StreamRun {
+  readonly #from: StreamInRepository
+  readonly #only: number | undefined
+  readonly #coverage: Coverage
+  readonly #say: (text: string) => void
+  readonly #stream: string
+  readonly #table = new ChunkTable()
+  readonly #check: FrameCheck
+  readonly #walk: ManifestWalk
+  readonly #versions: VersionRecord[] = []
+  /** Why a version cannot be read at all, by number. */
+  readonly #unreadable = new Map<number, string>()
+  /** Versions whose own object is the reason. */
+  readonly #withoutManifest = new Set<number>()
+  #readBytes = 0
+
+  constructor(
+    from: StreamInRepository,
+    only: number | undefined,
+    coverage: Coverage,
+    terminal: Terminal,
+  ) {
+    this.#from = from
+    this.#only = only
+    this.#coverage = coverage
+    this.#stream = formatStreamName(from.log.stream)
+    this.#say = (text) => {
+      terminal.progress(`verifying ${this.#stream}: ${text}`)
+    }
+    this.#check = new FrameCheck(this.#table, from)
+    this.#walk = new ManifestWalk(from)
+  }
+
+  async result(): Promise<StreamResult> {
+    const listing = await listLog(this.#from.store, this.#from.log.stream)
+    const only = this.#only
+    const wanted =
+      only === undefined ? listing.numbers : listing.numbers.filter(({ n }) => n === only)
+    const log = checkLog(this.#from, wanted, {
+      withStates: only === undefined,
+      wholeUpToBytes: WHOLE_UP_TO_BYTES[this.#coverage.percent === 100 ? 'all' : 'sample'],
+    })
+    for await (const checked of log.records) {
+      this.#say(`record v${checked.n} of v${listing.numbers[0]?.n}`)
+      await this.#takeRecord(checked)
+    }
+    const ofPacks = await checkPacks(
+      this.#from,
+      this.#table,
+      this.#check,
+      this.#coverage,
+      (...at) => {
+        this.#sayFrames(...at)
+      },
+    )
+    const losses = await this.#losses()
+    const others =
+      only === undefined
+        ? await checkOtherObjects(this.#from, this.#versions, new Set(this.#table.packs))
+        : { problems: [], unreferenced: [] }
+    const strays = listing.strays.map((key) => `object ${key} is no record, and stands in the log`)
+    return {
+      ...this.#counts(),
+      records: wanted.length,
+      problems: [...strays, ...log.problems, ...ofPacks, ...others.problems],
+      unreferenced: others.unreferenced,
+      ...losses,
     }
   }
-  const packs = await places.check(from, (read, bytes) => {
-    terminal.progress(
-      `verifying ${stream}: ${read} of ${places.size} packs, ${formatBytes(bytes)} read`,
-    )
-  })
-  const others =
-    only === undefined
-      ? await checkOtherObjects(from, versions, places)
-      : { problems: [], unreferenced: [] }
-  const strays = listing.strays.map((key) => `object ${key} is no record, and stands in the log`)
-  return {
-    stream,
-    versions: versions.length,
-    records: wanted.length,
-    packs: places.size,
-    readBytes: packs.readBytes,
-    problems: [...strays, ...checked.problems, ...packs.problems, ...others.problems],
-    damaged: [
-      ...wholeVersions(from, whole),
-      ...(malformed || packs.bad.size > 0
-        ? await versionsWithLosses(from, versions, whole, packs.bad)
-        : []),
-    ].toSorted((a, b) => a.version - b.version),
-    unreferenced: others.unreferenced,
+
+  async #takeRecord({ n, record, problem, object }: CheckedRecord): Promise<void> {
+    this.#readBytes += object?.length ?? 0
+    if (problem !== undefined) {
+      this.#unreadable.set(n, problem)
+      this.#withoutManifest.add(n)
+    }
+    if (record?.kind !== 'version') return
+    this.#versions.push(record)
+    const first = this.#table.chunkCount
+    try {
+      const { delta, entries } = await this.#walk.step(record, object)
+      this.#table.add(this.#only === undefined ? delta.changed : entries.values())
+    } catch (error) {
+      this.#unreadable.set(n, damageOf(error))
+      this.#withoutManifest.add(this.#culprit(error, record))
+    }
+    if (object !== undefined) this.#check.checkAtHand(n, object, first, this.#table.chunkCount)
   }
-}
 
-/** The sentence of an error that says that something is damaged or gone; any other error ends the command. */
-function damageOf(error: unknown): string {
-  if (error instanceof CorruptObjectError || error instanceof NotFoundError) return error.message
-  throw error
-}
-
-function wholeVersions(
-  from: StreamInRepository,
-  whole: ReadonlyMap<number, string>,
-): DamagedVersion[] {
-  return [...whole].map(([version, problem]) => ({
-    version,
-    problem: explain(from, version, problem),
-    lost: [],
-  }))
-}
-
-/** Goes over all manifests once more: which of their files need what is damaged. */
-async function versionsWithLosses(
-  from: StreamInRepository,
-  versions: readonly VersionRecord[],
-  whole: ReadonlyMap<number, string>,
-  bad: ReadonlyMap<string, string>,
-): Promise<DamagedVersion[]> {
-  const damaged: DamagedVersion[] = []
-  const walk = new ManifestWalk(from)
-  for (const record of versions) {
-    if (whole.has(record.n)) continue
-    const { entries } = await walk.step(record)
-    const lost = lostFiles(record, entries, bad)
-    if (lost.length > 0) damaged.push({ version: record.n, problem: undefined, lost })
+  /** The version at fault: this one, or one that it is told against. */
+  #culprit(error: unknown, { n, manifest }: VersionRecord): number {
+    if (error instanceof CorruptObjectError) return numberOfVersionKey(error.key) ?? n
+    return manifest.base
   }
-  return damaged
-}
 
-/** A damaged base costs all versions that are told against it: the object at fault is named in each. */
-function explain({ log }: StreamInRepository, version: number, problem: string): string {
-  return problem.includes(versionKey(log.stream, version))
-    ? problem
-    : `it needs another: ${problem}`
-}
-
-function lostFiles(
-  record: VersionRecord,
-  entries: ReadonlyMap<string, Entry>,
-  bad: ReadonlyMap<string, string>,
-): { path: string; why: string }[] {
-  return [...entries.values()].flatMap((entry) => {
-    const why = entry.type === 'file' ? whyLost(entry, bad) : undefined
-    return why === undefined ? [] : { path: displayPath(record.roots, entry.name), why }
-  })
-}
-
-function whyLost(entry: FileEntry, bad: ReadonlyMap<string, string>): string | undefined {
-  for (const chunk of entry.chunks) {
-    const why = isHole(chunk) ? undefined : bad.get(placeOf(chunk))
-    if (why !== undefined) return why
+  #sayFrames(done: number, frames: number): void {
+    const bytes = formatBytes(this.#readBytes + this.#check.findings.readBytes)
+    this.#say(`${done} of ${frames} frames, ${bytes} read`)
   }
-  return sizeProblem(entry)
-}
 
-function sizeProblem(entry: Entry): string | undefined {
-  if (entry.type !== 'file') return undefined
-  const bytes = entry.chunks.reduce(
-    (sum, chunk) => sum + (isHole(chunk) ? chunk.hole : chunk.lengthBytes),
-    0,
-  )
-  if (bytes === entry.sizeBytes) return undefined
-  return `its chunks have ${bytes} bytes, the file is said to have ${entry.sizeBytes}`
+  async #losses(): Promise<Pick<StreamResult, 'damaged' | 'notices'>> {
+    const { findings } = this.#check
+    const unreadable: VersionLoss[] = [...this.#unreadable].map(([version, problem]) => ({
+      version,
+      problem: this.#explain(version, problem),
+      lost: [],
+    }))
+    const readable = this.#versions.filter(({ n }) => !this.#unreadable.has(n))
+    const { versions, needed } =
+      findings.bad.size === 0
+        ? {
+            versions: readable.map(({ n }) => ({ version: n, problem: null, lost: [] })),
+            needed: new Set<number>(),
+          }
+        : await findLosses(this.#from, readable, this.#table, findings.bad)
+    return {
+      damaged: inRuns([...unreadable, ...versions]),
+      notices: damageNotices(this.#table, findings, needed, this.#withoutManifest),
+    }
+  }
+
+  /** A damaged base costs all versions that are told against it: the object at fault is named in each. */
+  #explain(version: number, problem: string): string {
+    return problem.includes(versionKey(this.#from.log.stream, version))
+      ? problem
+      : `it needs another: ${problem}`
+  }
+
+  #counts() {
+    const numbers = [...this.#versions.map(({ n }) => n), ...this.#unreadable.keys()]
+    return {
+      stream: this.#stream,
+      coverage: this.#coverage,
+      versions: this.#versions.length,
+      packs: this.#table.packs.length,
+      chunks: this.#table.chunkCount,
+      checkedChunks: this.#check.findings.checked.size,
+      readBytes: this.#readBytes + this.#check.findings.readBytes,
+      range:
+        numbers.length === 0
+          ? undefined
+          : {
+              from: numbers.reduce((a, b) => Math.min(a, b)),
+              to: numbers.reduce((a, b) => Math.max(a, b)),
+            },
+    }
+  }
 }

@@ -1,6 +1,8 @@
 /** `holdfast versions`: one stream's versions and restores, or all streams. */
-import { CorruptObjectError } from '../shared/errors.ts'
+import { CorruptObjectError, NewerFormatError } from '../shared/errors.ts'
 import type { LogRecord } from '../shared/repository/log-record.ts'
+import type { StandingVerdict } from '../shared/repository/standing-verdict.ts'
+import { standingVerdicts } from '../shared/repository/standing-verdict.ts'
 import { listTags } from '../shared/repository/tags.ts'
 import type { LoggedNumber } from '../shared/repository/version-log.ts'
 import type { StreamName } from '../shared/stream-name.ts'
@@ -15,6 +17,7 @@ import type { CommonOptions, Surroundings } from './surroundings.ts'
 import { formatBytes } from './text/sizes.ts'
 import { formatTable } from './text/table.ts'
 import { formatTime } from './text/times.ts'
+import { verifiedCell, verifiedJson } from './verified-text.ts'
 import { addedText, imagesText, stateOf, versionJson } from './version-facts.ts'
 
 export interface VersionsOptions extends CommonOptions {
@@ -25,7 +28,18 @@ export interface VersionsOptions extends CommonOptions {
 /** A line of the list. */
 type Row =
   | { readonly n: number; readonly modifiedAt: Date; readonly record: LogRecord }
-  | { readonly n: number; readonly modifiedAt: Date; readonly damage: string }
+  | {
+      readonly n: number
+      readonly modifiedAt: Date
+      readonly state: 'damaged' | 'newer format'
+      readonly problem: string
+    }
+
+/** What lies beside the log and is told of its versions. */
+interface Beside {
+  readonly tags: ReadonlySet<string>
+  readonly verdicts: ReadonlyMap<number, StandingVerdict>
+}
 
 export async function versions(
   options: VersionsOptions,
@@ -36,7 +50,6 @@ export async function versions(
   if (stream === undefined) return allStreams(options, surroundings)
   const from = await openStream({ ...options, stream }, surroundings)
   const listing = await listLog(from.store, stream)
-  const tags = new Set(await listTags(from.store, stream))
   const rows: Row[] = []
   let more = false
   for await (const row of inOrder(listing.numbers, (number) => readRow(from, number))) {
@@ -45,15 +58,23 @@ export async function versions(
     if (more) break
     rows.push(row)
   }
+  const beside: Beside = {
+    tags: new Set(await listTags(from.store, stream)),
+    verdicts: await standingVerdicts(
+      from.store,
+      stream,
+      rows.map(({ n }) => n),
+    ),
+  }
   if (options.output === 'json')
     terminal.printJson({
       stream: formatStreamName(stream),
-      versions: rows.map((row) => rowJson(row, tags)),
+      versions: rows.map((row) => rowJson(row, beside)),
       more,
     })
   else {
-    terminal.print(rowsTable(rows, tags))
-    for (const row of rows) if ('damage' in row) terminal.note(`note: v${row.n}: ${row.damage}`)
+    terminal.print(rowsTable(rows, beside))
+    for (const row of rows) if ('problem' in row) terminal.note(`note: v${row.n}: ${row.problem}`)
     if (more) terminal.note(`older ones are not shown: --limit ${options.limit * 2} shows more`)
   }
   for (const key of listing.strays) terminal.note(`note: object ${key} belongs to no log`)
@@ -65,10 +86,12 @@ async function readRow({ log }: StreamInRepository, number: LoggedNumber): Promi
   try {
     const found = await log.record(n)
     if (found !== undefined) return { n, modifiedAt, record: found.record }
-    return { n, modifiedAt, damage: 'it was removed while it was read' }
+    return { n, modifiedAt, state: 'damaged', problem: 'it was removed while it was read' }
   } catch (error) {
+    if (error instanceof NewerFormatError)
+      return { n, modifiedAt, state: 'newer format', problem: error.message }
     if (!(error instanceof CorruptObjectError)) throw error
-    return { n, modifiedAt, damage: error.message }
+    return { n, modifiedAt, state: 'damaged', problem: error.message }
   }
 }
 
@@ -79,19 +102,24 @@ const HEADERS = [
   'REASON',
   'TAG',
   'STATE',
+  'VERIFIED',
   'FILES',
   'SIZE',
   'ADDED',
   'IMAGES',
 ]
 
-function rowsTable(rows: readonly Row[], tags: ReadonlySet<string>): string {
-  const cells = rows.map((row) => [`v${row.n}`, formatTime(row.modifiedAt), ...rowCells(row, tags)])
+function rowsTable(rows: readonly Row[], beside: Beside): string {
+  const cells = rows.map((row) => [
+    `v${row.n}`,
+    formatTime(row.modifiedAt),
+    ...rowCells(row, beside),
+  ])
   return formatTable(HEADERS, cells, new Set(['FILES', 'SIZE']))
 }
 
-function rowCells(row: Row, tags: ReadonlySet<string>): string[] {
-  if ('damage' in row) return ['', '', '', 'damaged']
+function rowCells(row: Row, { tags, verdicts }: Beside): string[] {
+  if ('problem' in row) return ['', '', '', row.state]
   const { record } = row
   if (record.kind === 'restore') return ['main', restoreText(record)]
   if (record.kind !== 'version') return []
@@ -100,6 +128,7 @@ function rowCells(row: Row, tags: ReadonlySet<string>): string[] {
     record.reason,
     shownTag(record.tag, tags) ?? '',
     stateOf(record),
+    verifiedCell(verdicts.get(record.n)),
     String(record.counts.files),
     formatBytes(record.counts.bytes),
     addedText(record),
@@ -119,9 +148,15 @@ function shownTag(tag: string | null, tags: ReadonlySet<string>): string | null 
   return tag !== null && tags.has(tag) ? tag : null
 }
 
-function rowJson(row: Row, tags: ReadonlySet<string>) {
+function rowJson(row: Row, { tags, verdicts }: Beside) {
   const time = row.modifiedAt.toISOString()
-  if ('damage' in row) return { kind: 'damaged', version: row.n, time, problem: row.damage }
+  if ('problem' in row)
+    return {
+      kind: row.state === 'damaged' ? 'damaged' : 'newerFormat',
+      version: row.n,
+      time,
+      problem: row.problem,
+    }
   const { record } = row
   if (record.kind === 'restore')
     return {
@@ -136,5 +171,10 @@ function rowJson(row: Row, tags: ReadonlySet<string>) {
     }
   if (record.kind !== 'version') return { kind: record.kind, version: row.n, time }
   const facts = versionJson(record, row.modifiedAt)
-  return { kind: 'version', ...facts, tag: shownTag(record.tag, tags) }
+  return {
+    kind: 'version',
+    ...facts,
+    tag: shownTag(record.tag, tags),
+    verified: verifiedJson(verdicts.get(record.n), false),
+  }
 }

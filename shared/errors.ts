@@ -27,3 +27,15 @@ export class CorruptObjectError extends HoldfastError {
     this.key = key
   }
 }
+
+/** An object that a newer release wrote: nothing is wrong with it, and this one must not judge it. */
+export class NewerFormatError extends HoldfastError {
+  readonly key: string
+  constructor(key: string, format: string, options?: ErrorOptions) {
+    super(
+      `object ${key} is of format ${format}, and this release reads format 1: use a newer holdfast (the object is not damaged)`,
+      options,
+    )
+    this.key = key
+  }
+}

@@ -75,7 +75,7 @@ describe('a damaged pack', () => {
 
   test('costs exactly the files in it, and verify names them in each version', async () => {
     const verified = await holdfast('verify', ...repository, '--output', 'json')
-    expect(verified.code).toBe(1)
+    expect(verified.code).toBe(3)
     const lost = [
       {
         path: `${join(folder, 'source')}/large`,
@@ -87,8 +87,8 @@ describe('a damaged pack', () => {
       streams: [
         {
           damaged: [
-            { version: 2, problem: null, lost },
-            { version: 5, problem: null, lost },
+            // Every version that refers to it, in one line: v2 and v5.
+            { from: 2, to: 5, problem: null, files: 1, lost },
           ],
         },
       ],
@@ -109,7 +109,7 @@ describe('a damaged pack', () => {
 test('a pack that is gone costs its files, too', async () => {
   rmSync(objectsOf('packs')[0] ?? '')
   const verified = await holdfastHere('verify', ...repository)
-  expect(verified.code).toBe(1)
+  expect(verified.code).toBe(3)
   expect(verified.stdout).toContain('it is not there')
 })
 
@@ -129,7 +129,7 @@ test('a version object that is cut off costs itself, and what is told against it
   )
   expect(restored).toMatchObject({ code: 1, stdout: '' })
   const verified = await holdfastHere('verify', ...repository)
-  expect(verified.code).toBe(1)
+  expect(verified.code).toBe(3)
   expect(verified.stdout).toMatch(/v2 +\(all of it\)[^]*v5 +\(all of it\) +it needs another/)
 })
 
@@ -141,13 +141,13 @@ test('garbage among the objects is named, and harms nothing', async () => {
   expect(verified.stderr).toContain('object garbage belongs to no stream')
   expect(verified.stdout).toContain('1 object that no readable version refers to')
   writeFileSync(join(broken, STREAM, 'versions', 'garbage'), 'garbage')
-  expect(await holdfastHere('verify', ...repository)).toMatchObject({ code: 1, stderr: '' })
+  expect(await holdfastHere('verify', ...repository)).toMatchObject({ code: 3, stderr: '' })
 })
 
 test('a record under the number of another is found out', async () => {
   copyFileSync(versionObject(2), versionObject(5))
   const verified = await holdfastHere('verify', ...repository)
-  expect(verified.code).toBe(1)
+  expect(verified.code).toBe(3)
   expect(verified.stdout).toContain('it says that it is v2')
 })
 
@@ -183,7 +183,7 @@ test('whatever is changed in any object: sentences and exit codes, never a stack
       const [restored, verified] = results.slice(3)
       if (restored?.code === 0) expect(readFileSync(join(to, 'large')).equals(large)).toBe(true)
       // What verify calls sound is restored whole.
-      else expect(verified?.code).toBe(1)
+      else expect(verified?.code).toBe(3)
       writeFileSync(path, before)
       rmSync(to, { recursive: true, force: true })
     }),

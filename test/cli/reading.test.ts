@@ -49,6 +49,7 @@ describe('versions', () => {
       'REASON',
       'TAG',
       'STATE',
+      'VERIFIED',
       'FILES',
       'SIZE',
       'ADDED',
