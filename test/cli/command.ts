@@ -79,7 +79,7 @@ export async function holdfastHere(...args: string[]): Promise<Result> {
     terminal,
     signals,
     home: '/root',
-    environment: process.env,
+    environment: { ...process.env },
     debug: true,
   })
   return { code, ...output }
