@@ -1,0 +1,3 @@
+import { installAttributeTools } from './attribute-place.ts'
+
+export default installAttributeTools
