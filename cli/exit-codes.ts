@@ -4,7 +4,7 @@ export const EXIT = {
   /** Nothing was made. */
   failed: 1,
   usage: 2,
-  /** Made, and not all of it: the list says what is missing. */
+  /** Made, and not all of it; of verify: something is damaged. The list says what is missing. */
   partial: 3,
   /** No such repository, stream or version. */
   notFound: 10,

@@ -7,7 +7,7 @@ Exit codes:
   0    done
   1    failed, nothing made
   2    the command line reads wrong
-  3    made, but partial: the list says what is missing
+  3    made, but partial (verify: something is damaged): the list says what is missing
   10   no such repository, stream or version
   12   encrypted, and the key is another one, or none is given
   130  cancelled`

@@ -52,6 +52,7 @@ export function createProgram(surroundings: Surroundings, onEnd: (code: number) 
   addReplicate(program, surroundings, onEnd)
   addRestore(program, surroundings, onEnd)
   addReaders(program, surroundings, onEnd)
+  addVerify(program, surroundings, onEnd)
   addKey(program, surroundings, onEnd)
   return program
 }
@@ -117,6 +118,32 @@ function addRestore(program: Command, surroundings: Surroundings, onEnd: OnEnd):
     })
 }
 
+function addVerify(program: Command, surroundings: Surroundings, onEnd: OnEnd): void {
+  command(
+    program,
+    'verify',
+    'read and rehash the bytes that versions refer to, and record the verdict',
+  )
+    .addOption(streamOption())
+    .addOption(pinOption('only this version'))
+    .option('--all', 'read every byte; so it does without --sample, too', false)
+    .addOption(
+      new Option(
+        '--sample <percent>',
+        'read all headers and manifests, and a random share of the rest, as 5%',
+      ).argParser(sampleValue),
+    )
+    .addOption(
+      new Option('--seed <number>', 'repeat the choice of an earlier --sample').argParser(
+        seedValue,
+      ),
+    )
+    .addHelpText('after', EXAMPLES.verify)
+    .action(async (options: VerifyOptions) => {
+      onEnd(await (await import('./verify.ts')).verify(options, surroundings))
+    })
+}
+
 function addReaders(program: Command, surroundings: Surroundings, onEnd: OnEnd): void {
   command(
     program,
@@ -140,29 +167,6 @@ function addReaders(program: Command, surroundings: Surroundings, onEnd: OnEnd):
     .addHelpText('after', EXAMPLES.show)
     .action(async (version: ShowOptions['version'], options: Omit<ShowOptions, 'version'>) => {
       onEnd(await (await import('./show.ts')).show({ ...options, version }, surroundings))
-    })
-  command(
-    program,
-    'verify',
-    'read and rehash the bytes that versions refer to, and record the verdict',
-  )
-    .addOption(streamOption())
-    .addOption(pinOption('only this version'))
-    .option('--all', 'read every byte; so it does without --sample, too', false)
-    .addOption(
-      new Option(
-        '--sample <percent>',
-        'read all headers and manifests, and a random share of the rest, as 5%',
-      ).argParser(sampleValue),
-    )
-    .addOption(
-      new Option('--seed <number>', 'repeat the choice of an earlier --sample').argParser(
-        seedValue,
-      ),
-    )
-    .addHelpText('after', EXAMPLES.verify)
-    .action(async (options: VerifyOptions) => {
-      onEnd(await (await import('./verify.ts')).verify(options, surroundings))
     })
   command(program, 'diff', 'tell what differs between two versions')
     .argument('<from>', 'v3, latest, a tag, or a time', pinValue)

@@ -1,5 +1,6 @@
 /** All streams of a repository: the newest version of each, and whether somebody writes it. */
-import { CorruptObjectError, NotFoundError } from '../shared/errors.ts'
+import { WrongKeyError } from '../shared/encryption/wrong-key-error.ts'
+import { CorruptObjectError, NewerFormatError, NotFoundError } from '../shared/errors.ts'
 import type { VersionRecord } from '../shared/repository/log-record.ts'
 import { requireVersion } from '../shared/repository/version-object.ts'
 import type { LoggedRecord } from '../shared/repository/version-log.ts'
@@ -20,7 +21,9 @@ interface StreamRow {
   readonly head: LoggedRecord | undefined
   /** The newest version of the main line, as it was logged. */
   readonly latest: { readonly record: VersionRecord; readonly modifiedAt: Date } | undefined
-  readonly damage: string | undefined
+  /** Why its newest version cannot be told. */
+  readonly problem:
+    { readonly state: 'damaged' | 'not readable here'; readonly why: string } | undefined
 }
 
 export async function allStreams(
@@ -46,7 +49,7 @@ export async function allStreams(
 
 async function readStream({ store, patience }: OpenRepository, stream: string): Promise<StreamRow> {
   const log = new VersionLog(store, parseStreamName(stream), patience)
-  const row: StreamRow = { stream, head: undefined, latest: undefined, damage: undefined }
+  const row: StreamRow = { stream, head: undefined, latest: undefined, problem: undefined }
   try {
     const head = await log.head()
     const n = head?.record.log.head?.version ?? 0
@@ -55,9 +58,17 @@ async function readStream({ store, patience }: OpenRepository, stream: string): 
     const modifiedAt = (await log.record(n))?.modifiedAt ?? head.modifiedAt
     return { ...row, head, latest: { record, modifiedAt } }
   } catch (error) {
-    if (!(error instanceof CorruptObjectError) && !(error instanceof NotFoundError)) throw error
-    return { ...row, damage: error.message }
+    return { ...row, problem: problemOf(error) }
   }
+}
+
+/** Damage, or a stream that needs another release or key; any other error ends the command. */
+function problemOf(error: unknown): StreamRow['problem'] {
+  if (error instanceof CorruptObjectError || error instanceof NotFoundError)
+    return { state: 'damaged', why: error.message }
+  if (error instanceof NewerFormatError || error instanceof WrongKeyError)
+    return { state: 'not readable here', why: error.message }
+  throw error
 }
 
 function writerOf({ head }: StreamRow): 'open' | 'closed' | null {
@@ -67,8 +78,8 @@ function writerOf({ head }: StreamRow): 'open' | 'closed' | null {
 }
 
 function streamCells(row: StreamRow): string[] {
-  const { stream, latest, damage } = row
-  if (damage !== undefined) return [stream, '', '', `damaged: ${damage}`]
+  const { stream, latest, problem } = row
+  if (problem !== undefined) return [stream, '', '', `${problem.state}: ${problem.why}`]
   if (latest === undefined) return [stream, 'none', '', '', '', writerOf(row) ?? '']
   const { record, modifiedAt } = latest
   return [
@@ -82,7 +93,7 @@ function streamCells(row: StreamRow): string[] {
 }
 
 function streamJson(row: StreamRow) {
-  const { stream, latest, damage } = row
+  const { stream, latest, problem } = row
   return {
     stream,
     latest: latest?.record.n ?? null,
@@ -90,6 +101,6 @@ function streamJson(row: StreamRow) {
     state: latest === undefined ? null : stateOf(latest.record),
     bytes: latest?.record.counts.bytes ?? null,
     writer: writerOf(row),
-    problem: damage ?? null,
+    problem: problem?.why ?? null,
   }
 }

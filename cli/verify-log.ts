@@ -1,6 +1,7 @@
 /** The records of a log, oldest first: each read, and the main line's state computed anew beside the one that it carries. */
 import { isDeepStrictEqual } from 'node:util'
 import { CorruptObjectError } from '../shared/errors.ts'
+import type { StoredObject } from '../shared/object-store/object-store.ts'
 import type { LogRecord, LogState } from '../shared/repository/log-record.ts'
 import { EMPTY_LOG, advance } from '../shared/repository/log-state.ts'
 import { versionKey } from '../shared/repository/object-keys.ts'
@@ -12,7 +13,7 @@ import type { StreamInRepository } from './repository.ts'
 export interface CheckedRecord {
   readonly n: number
   /** The whole object, where it was small enough to be read at once. */
-  readonly object: Buffer | undefined
+  readonly object: StoredObject | undefined
   /** Undefined when the object is no record. */
   readonly record: LogRecord | undefined
   /** Why it is none. */
@@ -69,15 +70,15 @@ async function readRecord(
   { n, sizeBytes }: LoggedNumber,
   wholeUpToBytes: number,
 ): Promise<CheckedRecord | undefined> {
-  let object: Buffer | undefined
+  let object: StoredObject | undefined
   try {
     if (sizeBytes > wholeUpToBytes) {
       const found = await log.record(n)
       return found && { n, object: undefined, record: found.record, problem: undefined }
     }
-    object = (await store.get(versionKey(log.stream, n)))?.body
+    object = await store.get(versionKey(log.stream, n))
     if (object === undefined) return undefined
-    return { n, object, record: recordOfObject(log, n, object), problem: undefined }
+    return { n, object, record: recordOfObject(log, n, object.body), problem: undefined }
   } catch (error) {
     if (!(error instanceof CorruptObjectError)) throw error
     return { n, object, record: undefined, problem: error.message }

@@ -81,13 +81,13 @@ function listOnce(): (record: VersionRecord, lost: Lost) => VersionLoss['lost'] 
 
 /** A delta costs what it has; only a base that was not looked at makes all entries be gone over. */
 function lostIn(
-  { delta, entries }: WalkStep,
+  { changed, entries }: WalkStep,
   base: Lost | undefined,
   whyLost: (entry: Entry) => string | undefined,
 ): Lost {
   const changes = new Map<string, string | undefined>()
-  for (const name of delta.gone) if (base?.has(name) === true) changes.set(name, undefined)
-  for (const entry of base === undefined ? entries.values() : delta.changed) {
+  for (const name of base?.keys() ?? []) if (!entries.has(name)) changes.set(name, undefined)
+  for (const entry of base === undefined ? entries.values() : changed) {
     const why = whyLost(entry)
     if (why !== undefined || base?.has(entry.name) === true) changes.set(entry.name, why)
   }

@@ -1,5 +1,6 @@
 /** The packs that versions refer to: each says what it is, and the frames in them are read as far as was asked. */
 import * as v from 'valibot'
+import { requireClear } from '../shared/encryption/sealed-header.ts'
 import { CorruptObjectError } from '../shared/errors.ts'
 import { readHeader } from '../shared/repository/object-file.ts'
 import { packKey } from '../shared/repository/object-keys.ts'
@@ -77,7 +78,7 @@ async function headerState(
   try {
     const found = await readHeader(store, key)
     if (found === undefined) return 'gone'
-    const header = v.safeParse(PackHeader, found.header)
+    const header = v.safeParse(PackHeader, requireClear(key, found.header))
     const isOwn =
       header.success &&
       header.output.name === pack &&

@@ -14,6 +14,7 @@ import type { DamagedVersions } from '../shared/repository/verdict.ts'
 import { formatStreamName } from '../shared/stream-name.ts'
 import { listLog } from './log-listing.ts'
 import { ManifestWalk } from './manifest-walk.ts'
+import { StoreWithObjectAtHand } from './object-at-hand.ts'
 import type { StreamInRepository } from './repository.ts'
 import type { Terminal } from './terminal.ts'
 import { formatBytes } from './text/sizes.ts'
@@ -71,6 +72,7 @@ class StreamRun {
   readonly #stream: string
   readonly #table = new ChunkTable()
   readonly #check: FrameCheck
+  readonly #store: StoreWithObjectAtHand
   readonly #walk: ManifestWalk
   readonly #versions: VersionRecord[] = []
   /** Why a version cannot be read at all, by number. */
@@ -93,7 +95,8 @@ class StreamRun {
       terminal.progress(`verifying ${this.#stream}: ${text}`)
     }
     this.#check = new FrameCheck(this.#table, from)
-    this.#walk = new ManifestWalk(from)
+    this.#store = new StoreWithObjectAtHand(from.store)
+    this.#walk = new ManifestWalk({ ...from, store: this.#store })
   }
 
   async result(): Promise<StreamResult> {
@@ -134,7 +137,7 @@ class StreamRun {
   }
 
   async #takeRecord({ n, record, problem, object }: CheckedRecord): Promise<void> {
-    this.#readBytes += object?.length ?? 0
+    this.#readBytes += object?.body.length ?? 0
     if (problem !== undefined) {
       this.#unreadable.set(n, problem)
       this.#withoutManifest.add(n)
@@ -143,13 +146,14 @@ class StreamRun {
     this.#versions.push(record)
     const first = this.#table.chunkCount
     try {
-      const { delta, entries } = await this.#walk.step(record, object)
-      this.#table.add(this.#only === undefined ? delta.changed : entries.values())
+      this.#store.hold(versionKey(this.#from.log.stream, n), object)
+      const { changed, entries } = await this.#walk.step(record)
+      this.#table.add(this.#only === undefined ? changed : entries.values())
     } catch (error) {
       this.#unreadable.set(n, damageOf(error))
       this.#withoutManifest.add(this.#culprit(error, record))
     }
-    if (object !== undefined) this.#check.checkAtHand(n, object, first, this.#table.chunkCount)
+    if (object !== undefined) this.#check.checkAtHand(n, object.body, first, this.#table.chunkCount)
   }
 
   /** The version at fault: this one, or one that it is told against. */

@@ -91,7 +91,7 @@ export class ChunkTable {
     const order = Uint32Array.from({ length: this.frameCount }, (_none, i) => i)
     const rankOf = (frame: number) => rank[this.packOf(frame)] ?? 0
     const offsetOf = (frame: number) => this.#frames.get(frame, FRAME.offset)
-    return order.sort((a, b) => rankOf(a) - rankOf(b) || offsetOf(a) - offsetOf(b))
+    return order.toSorted((a, b) => rankOf(a) - rankOf(b) || offsetOf(a) - offsetOf(b))
   }
 
   /** The chunks of each frame. */

@@ -3,9 +3,11 @@
  * or a random share of them. Nothing is trusted. What was found is recorded, so that `versions` can tell it.
  */
 import { randomInt } from 'node:crypto'
+import { WrongKeyError } from '../shared/encryption/wrong-key-error.ts'
+import type { HoldfastError } from '../shared/errors.ts'
 import { NewerFormatError, NotFoundError, UsageError } from '../shared/errors.ts'
 import type { Pin } from '../shared/pin.ts'
-import { STREAMS_PREFIX } from '../shared/repository/object-keys.ts'
+import { KEYS_PREFIX, STREAMS_PREFIX } from '../shared/repository/object-keys.ts'
 import { VersionLog } from '../shared/repository/version-log.ts'
 import type { StreamName } from '../shared/stream-name.ts'
 import { formatStreamName, parseStreamName } from '../shared/stream-name.ts'
@@ -56,7 +58,7 @@ class VerifyRun {
   readonly #isJson: boolean
   readonly #surroundings: Surroundings
   readonly #results: { readonly result: StreamResult; readonly recorded: Recorded }[] = []
-  readonly #notChecked: { readonly stream: string; readonly why: string }[] = []
+  readonly #notChecked: { readonly stream: string; readonly error: HoldfastError }[] = []
 
   constructor(coverage: Coverage, { output }: VerifyOptions, surroundings: Surroundings) {
     this.#coverage = coverage
@@ -64,7 +66,7 @@ class VerifyRun {
     this.#surroundings = surroundings
   }
 
-  /** A stream that a newer release writes is not judged: neither sound nor damaged. */
+  /** A stream that a newer release wrote, or that is sealed with another key, is not judged: neither sound nor damaged. */
   async verify(from: StreamInRepository, only: number | undefined): Promise<void> {
     const { terminal } = this.#surroundings
     try {
@@ -77,9 +79,9 @@ class VerifyRun {
           `note: the verdict on ${result.stream} could not be recorded: ${recorded.problem}`,
         )
     } catch (error) {
-      if (!(error instanceof NewerFormatError)) throw error
+      if (!(error instanceof NewerFormatError || error instanceof WrongKeyError)) throw error
       const stream = formatStreamName(from.log.stream)
-      this.#notChecked.push({ stream, why: error.message })
+      this.#notChecked.push({ stream, error })
       terminal.note(`holdfast: ${stream} cannot be verified: ${error.message}`)
     }
   }
@@ -93,12 +95,12 @@ class VerifyRun {
       terminal.printJson({
         sound: sound && notChecked.length === 0,
         streams: this.#results.map(({ result, recorded }) => resultJson(result, recorded)),
-        notChecked,
+        notChecked: notChecked.map(({ stream, error }) => ({ stream, why: error.message })),
         strays,
       })
     for (const key of strays) terminal.note(`note: object ${key} belongs to no stream`)
     if (!sound) return EXIT.partial
-    return notChecked.length === 0 ? EXIT.done : EXIT.failed
+    return notChecked[0]?.error.exitCode ?? EXIT.done
   }
 }
 
@@ -137,7 +139,9 @@ async function verifyAllStreams(
 async function straysOf({ store }: OpenRepository, names: readonly string[]): Promise<string[]> {
   const prefixes = new Set(names)
   const objects = await store.list('')
-  return objects.flatMap(({ key }) => (prefixes.has(streamOfKey(key)) ? [] : key))
+  return objects.flatMap(({ key }) =>
+    key.startsWith(KEYS_PREFIX) || prefixes.has(streamOfKey(key)) ? [] : key,
+  )
 }
 
 /** The first three parts below `v1/streams/`. */

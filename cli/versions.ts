@@ -1,4 +1,5 @@
 /** `holdfast versions`: one stream's versions and restores, or all streams. */
+import { WrongKeyError } from '../shared/encryption/wrong-key-error.ts'
 import { CorruptObjectError, NewerFormatError } from '../shared/errors.ts'
 import type { LogRecord } from '../shared/repository/log-record.ts'
 import type { StandingVerdict } from '../shared/repository/standing-verdict.ts'
@@ -31,7 +32,7 @@ type Row =
   | {
       readonly n: number
       readonly modifiedAt: Date
-      readonly state: 'damaged' | 'newer format'
+      readonly state: 'damaged' | 'not readable here'
       readonly problem: string
     }
 
@@ -88,8 +89,8 @@ async function readRow({ log }: StreamInRepository, number: LoggedNumber): Promi
     if (found !== undefined) return { n, modifiedAt, record: found.record }
     return { n, modifiedAt, state: 'damaged', problem: 'it was removed while it was read' }
   } catch (error) {
-    if (error instanceof NewerFormatError)
-      return { n, modifiedAt, state: 'newer format', problem: error.message }
+    if (error instanceof NewerFormatError || error instanceof WrongKeyError)
+      return { n, modifiedAt, state: 'not readable here', problem: error.message }
     if (!(error instanceof CorruptObjectError)) throw error
     return { n, modifiedAt, state: 'damaged', problem: error.message }
   }
@@ -152,7 +153,7 @@ function rowJson(row: Row, { tags, verdicts }: Beside) {
   const time = row.modifiedAt.toISOString()
   if ('problem' in row)
     return {
-      kind: row.state === 'damaged' ? 'damaged' : 'newerFormat',
+      kind: row.state === 'damaged' ? 'damaged' : 'notReadable',
       version: row.n,
       time,
       problem: row.problem,

@@ -33,7 +33,7 @@ export class NewerFormatError extends HoldfastError {
   readonly key: string
   constructor(key: string, format: string, options?: ErrorOptions) {
     super(
-      `object ${key} is of format ${format}, and this release reads format 1: use a newer holdfast (the object is not damaged)`,
+      `object ${key} is of format ${format}, which this release does not read: use a newer holdfast (the object is not damaged)`,
       options,
     )
     this.key = key

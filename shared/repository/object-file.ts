@@ -17,8 +17,8 @@ const MAX_MAGIC_BYTES = 14
 const SEPARATOR = Buffer.from('\n')
 const TRAILER_BYTES = 76
 const TRAILER = /^(\d{10}) ([0-9a-f]{64})\n$/
-/** The format that `MAGIC` names. A header that says a higher one is not for this release. */
-const OWN_FORMAT = 1
+/** The highest format that a header may have for this release (2: sealed). One that says more is not for it. */
+const NEWEST_FORMAT = 2
 /** Most headers fit: one request brings the end of the object, header included. */
 const TAIL_BYTES = 16 * 1024
 /** No header is longer: what a damaged or hostile object says of itself is not fetched beyond it. */
@@ -62,7 +62,8 @@ export async function readHeader(
   try {
     decoded = decodeTail(key, tail.body, sizeBytes)
   } catch (error) {
-    const head = await store.get(key, { offset: 0, lengthBytes: MAX_MAGIC_BYTES })
+    const isWhole = tail.body.length === sizeBytes
+    const head = isWhole ? tail : await store.get(key, { offset: 0, lengthBytes: MAX_MAGIC_BYTES })
     throw newerFormat(key, head?.body ?? Buffer.alloc(0), error) ?? error
   }
   if (decoded.missingBytes > 0) {
@@ -120,7 +121,7 @@ function parseHeader(key: string, line: Buffer): unknown {
     throw new CorruptObjectError(key, 'its header is no JSON', { cause })
   }
   const { format } = (header ?? {}) as { format?: unknown }
-  if (typeof format === 'number' && Number.isInteger(format) && format > OWN_FORMAT)
+  if (typeof format === 'number' && Number.isInteger(format) && format > NEWEST_FORMAT)
     throw new NewerFormatError(key, String(format))
   return header
 }

@@ -2,6 +2,7 @@
  * The version log of one stream: numbered objects, each created once by a conditional PUT, which is the commit.
  * What is acknowledged is what is in S3: a PUT without an answer is repeated, same bytes, until its fate is known.
  */
+import { requireClear } from '../encryption/sealed-header.ts'
 import { CorruptObjectError, NotFoundError } from '../errors.ts'
 import type { ObjectStore } from '../object-store/object-store.ts'
 import type { Patience } from '../patience.ts'
@@ -45,7 +46,7 @@ export class VersionLog {
     const found = await readHeader(this.#store, key)
     if (found === undefined) return undefined
     const { header, modifiedAt, sizeBytes } = found
-    const record = parseLogRecord(key, header, formatStreamName(this.stream), n)
+    const record = parseLogRecord(key, requireClear(key, header), formatStreamName(this.stream), n)
     return { record, modifiedAt, sizeBytes }
   }
 
@@ -114,5 +115,6 @@ export async function requireRecord(log: VersionLog, n: number): Promise<LoggedR
 /** Checks a whole version object, as `verify` reads it. Throws `CorruptObjectError`. */
 export function recordOfObject(log: VersionLog, n: number, object: Buffer): LogRecord {
   const key = versionKey(log.stream, n)
-  return parseLogRecord(key, decodeHeader(key, object), formatStreamName(log.stream), n)
+  const header = requireClear(key, decodeHeader(key, object))
+  return parseLogRecord(key, header, formatStreamName(log.stream), n)
 }
