@@ -22,6 +22,7 @@ const COMMANDS = [
   'show',
   'verify',
   'diff',
+  'key',
   'help',
   'garbage',
   '',
@@ -44,6 +45,8 @@ const MORE_FLAGS = [
   '--output',
   '--files',
   '--timeout',
+  '--namespace',
+  '--remove-old',
   '--help',
   '-x',
   '--',
@@ -60,6 +63,9 @@ function words() {
     join(folder, 'to'),
     'v1',
     'v2',
+    'check',
+    'init',
+    'rotate',
     'latest',
   ]
   const wrong = [
@@ -104,7 +110,7 @@ function expectSentence(
 ) {
   const told = JSON.stringify(args)
   expect(`${stdout}${stderr}`, told).not.toMatch(/unexpected|^\s+at .*:\d+/m)
-  expect([0, 1, 2, 3, 10], told).toContain(code)
+  expect([0, 1, 2, 3, 10, 12], told).toContain(code)
   if (code !== 0) expect(stderr, told).not.toBe('')
 }
 

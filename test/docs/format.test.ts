@@ -6,6 +6,13 @@ import type * as v from 'valibot'
 import { describe, expect, it } from 'vitest'
 import { MARK_NAME } from '../../agent/volume/layout.ts'
 import { MarkSchema, readMark } from '../../agent/volume/mark.ts'
+import {
+  WrapSchema,
+  decodeWrap,
+  encodeWrap,
+  unwrapDataKey,
+} from '../../shared/encryption/key-wrap.ts'
+import type { KeyWrap } from '../../shared/encryption/key-wrap.ts'
 import type { LogRecord, VersionRecord } from '../../shared/repository/log-record.ts'
 import { RecordSchema, parseLogRecord } from '../../shared/repository/log-record.ts'
 import { advance } from '../../shared/repository/log-state.ts'
@@ -17,7 +24,7 @@ import {
   decodeManifest,
 } from '../../shared/repository/manifest.ts'
 import { encodeObject, sha256Hex } from '../../shared/repository/object-file.ts'
-import { packKey, tagKey, versionKey } from '../../shared/repository/object-keys.ts'
+import { packKey, tagKey, versionKey, wrapKey } from '../../shared/repository/object-keys.ts'
 import type { Entry, StoredChunk } from '../../shared/repository/entry.ts'
 import { TagSchema, readTag } from '../../shared/repository/tags.ts'
 import { MemoryStore } from '../shared/repository/memory-store.ts'
@@ -43,7 +50,7 @@ function parse(header: Record<string, unknown>): LogRecord {
 
 describe('the examples', () => {
   it('are one of each kind of object, and the mark', () => {
-    const kinds = ['version', 'pack', 'tag', 'open', 'restore', 'done', 'closed', undefined]
+    const kinds = ['version', 'pack', 'tag', 'open', 'restore', 'done', 'closed', undefined, 'key']
     expect(examples.map(({ kind }) => kind)).toEqual(kinds)
   })
 
@@ -103,6 +110,15 @@ describe('the examples', () => {
     expect(await readTag(store, STREAM, 'before-upgrade')).toBe(4)
   })
 
+  it('of the wrapped key opens with the key that stands beside it', () => {
+    const wrap = example('key')[0] as unknown as KeyWrap
+    const key = wrapKey('shop', 1)
+    expect(text).toContain(`\`${key}\``)
+    expect(decodeWrap(key, encodeWrap(wrap))).toEqual(wrap)
+    const given = /key-encryption key is\s+`([^`]+)`/.exec(text)?.[1] ?? ''
+    expect(unwrapDataKey(wrap, Buffer.from(given, 'base64'))?.id).toBe(wrap.key)
+  })
+
   it('of the mark is one', () => {
     const volume = mkdtempSync(path.join(tmpdir(), 'format-'))
     try {
@@ -133,6 +149,7 @@ it('every field of every object is named, and said what it means', () => {
   const schemas: v.GenericSchema[] = [
     RecordSchema,
     TagSchema,
+    WrapSchema,
     MarkSchema,
     EntryLine,
     FaultLine,
