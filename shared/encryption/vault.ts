@@ -14,6 +14,9 @@ export interface Vault {
   /** The name of plain bytes, 64 hex digits: of a chunk, and of a manifest as its header says it. */
   chunkId(plain: Buffer): string
 
+  /** The same, where their SHA-256 (32 bytes) is known already. */
+  idOfDigest(sha256: Buffer): string
+
   /** How much longer a stored frame is than what `seal` was given. */
   readonly sealBytes: number
 
@@ -38,6 +41,7 @@ export const PLAIN_VAULT: Vault = {
   keyId: undefined,
   sealBytes: 0,
   chunkId: (plain) => hash('sha256', plain, 'hex'),
+  idOfDigest: (sha256) => sha256.toString('hex'),
   seal: (frame) => frame,
   open: (_key, stored) => stored,
   sealHeader: (header) => header,
@@ -48,10 +52,12 @@ export function createVault(dataKey: Buffer, keyId: string, stream: StreamName):
   const name = formatStreamName(stream)
   const framePurpose = `holdfast/1 frame ${name}`
   const headerKey = { dataKey, keyId, purpose: `holdfast/1 header ${name}` }
+  const idOfDigest = createKeyedHash(deriveKey(dataKey, `holdfast/1 chunk id ${name}`))
   return {
     keyId,
     sealBytes: SEAL_BYTES,
-    chunkId: createKeyedHash(deriveKey(dataKey, `holdfast/1 chunk id ${name}`)),
+    chunkId: (plain) => idOfDigest(hash('sha256', plain, 'buffer')),
+    idOfDigest,
     seal: (frame) => seal(dataKey, framePurpose, frame),
     open(key, stored) {
       const frame = unseal(dataKey, framePurpose, stored)

@@ -49,6 +49,12 @@ describe('names of bytes', () => {
     expect(new Set(names).size).toBe(4)
   })
 
+  it('are told from their SHA-256 alone, in clear and not', () => {
+    const bytes = randomBytes(1000)
+    for (const each of [vault, PLAIN_VAULT])
+      expect(each.idOfDigest(hash('sha256', bytes, 'buffer'))).toBe(each.chunkId(bytes))
+  })
+
   it('in clear are plain hashes', () => {
     const bytes = Buffer.from('one fig')
     expect(PLAIN_VAULT.chunkId(bytes)).toBe(hash('sha256', bytes))
