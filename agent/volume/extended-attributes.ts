@@ -8,6 +8,7 @@ import type { Attributes } from './attribute-dump.ts'
 import { DumpReader, formatDump, unquote } from './attribute-dump.ts'
 import { isKeptAttribute, isNodesAttribute } from './attribute-policy.ts'
 import { runOverPaths, runTool } from './attribute-tool.ts'
+import { lendWriteRight } from './write-right.ts'
 
 export interface AttributeReading {
   /** What is kept, by absolute location. Whatever has none is absent. */
@@ -124,30 +125,52 @@ export function planAttributes(
  * remembers ctimes. What the kernel or the file system refuses is returned, never thrown. Undefined: the tool is not
  * installed. Throws `AttributeToolError`.
  */
-export async function writeAttributes({
-  set,
-  remove,
-}: AttributePlan): Promise<readonly RefusedAttribute[] | undefined> {
+export async function writeAttributes(
+  plan: AttributePlan,
+): Promise<readonly RefusedAttribute[] | undefined> {
+  const touched = new Set([...plan.set.keys(), ...[...plan.remove.values()].flat()])
+  const takeBack = lendWriteRight(touched)
+  try {
+    const complaints = await carryOut(plan)
+    if (complaints === undefined || complaints.length === 0) return complaints && []
+    return await refusedOf(plan, touched, complaints)
+  } finally {
+    takeBack()
+  }
+}
+
+async function carryOut({ set, remove }: AttributePlan): Promise<Buffer[] | undefined> {
   const runs: (Buffer[] | undefined)[] = []
   for (const [name, locations] of remove)
     runs.push(await runOverPaths(['setfattr', '-h', '-x', name], locations))
   if (set.size > 0) runs.push(await runTool(['setfattr', '-h', '--restore=-'], dumpOf(set)))
-  if (runs.includes(undefined)) return undefined
-  const complaints = runs.flatMap((lines) => lines ?? [])
-  return complaints.length > 0 ? refusedOf({ set, remove }, complaints) : []
+  return runs.includes(undefined) ? undefined : runs.flatMap((lines) => lines ?? [])
 }
 
 function* dumpOf(set: AttributePlan['set']): Generator<Buffer> {
-  for (const [location, attributes] of set) yield formatDump(location, attributes)
+  for (const [location, attributes] of set) yield formatDump(location, aclsLast(attributes))
+}
+
+/** An ACL may take the right to write away. */
+function aclsLast(attributes: Attributes): Attributes {
+  const entries = Object.entries(attributes)
+  return Object.fromEntries([
+    ...entries.filter(([name]) => !isAcl(name)),
+    ...entries.filter(([name]) => isAcl(name)),
+  ])
+}
+
+function isAcl(name: string): boolean {
+  return name.startsWith('system.posix_acl_')
 }
 
 /** The tool does not say which attribute was refused: what is there now does. */
 async function refusedOf(
   { set, remove }: AttributePlan,
+  touched: ReadonlySet<string>,
   complaints: readonly Buffer[],
 ): Promise<readonly RefusedAttribute[] | undefined> {
   const reasons = failuresOf(complaints)
-  const touched = new Set([...set.keys(), ...[...remove.values()].flat()])
   const now = await readAttributesOf(touched)
   if (now === undefined) return undefined
   const valueOf = (location: string, name: string) => now.found.get(location)?.[name]

@@ -22,6 +22,8 @@ if (why !== '') console.log(`tests of extended attributes are skipped: ${why}`)
 
 /** Read and write for the owner, read and write for user 1234, the rest as the mode says; and the same as a default. */
 const ACL = 'AgAAAAEABgD/////AgAGANIEAAAEAAQA/////xAABgD/////IAAEAP////8='
+/** Read for the owner, for user 1234, for the group and for others. */
+const READ_ONLY_ACL = 'AgAAAAEABAD/////AgAEANIEAAAEAAQA/////xAABAD/////IAAEAP////8='
 const ODD_NAMES = [
   'line\nend',
   'back\\slash',
@@ -164,10 +166,31 @@ describe.skipIf(why !== '')('attributes', () => {
     const closed = write('a: clo\nsed')
     await set({ [closed]: { 'user.x': 'eA==' } })
     fs.chmodSync(closed, 0)
-    const reading = JSON.parse(readBoundByModes(home)) as [string, string][]
+    const reading = runBoundByModes(`[...(await readAttributes(${JSON.stringify(home)})).failed]`)
     expect(reading).toEqual([[closed, expect.stringMatching(/./)]])
     const gone = path.join(home, 'gone')
     expect([...((await readAttributesOf([gone]))?.failed.keys() ?? [])]).toEqual([gone])
+  })
+
+  test('are given back to what the app has made read-only, and it stays so', async () => {
+    const directory = path.join(home, 'closed')
+    fs.mkdirSync(directory)
+    const file = write('file')
+    fs.chmodSync(directory, 0o555)
+    fs.chmodSync(file, 0o4444)
+    const attributes = { 'system.posix_acl_access': READ_ONLY_ACL, 'user.x': 'eA==' }
+    const wanted: [string, Attributes][] = [
+      [directory, attributes],
+      [file, attributes],
+    ]
+    const plain = write('plain')
+    fs.chmodSync(plain, 0o440)
+    wanted.push([plain, { 'user.x': 'eA==' }])
+    const plan = `{ set: new Map(${JSON.stringify(wanted)}), remove: new Map() }`
+    expect(runBoundByModes(`await writeAttributes(${plan})`)).toEqual([])
+    expect(await found()).toEqual(Object.fromEntries(wanted))
+    const modes = [directory, file, plain].map((at) => fs.statSync(at).mode & 0o7777)
+    expect(modes.map((mode) => mode.toString(8))).toEqual(['444', '4444', '440'])
   })
 
   test('in number are read in as many calls as it takes', async () => {
@@ -199,16 +222,18 @@ describe.skipIf(why !== '')('attributes', () => {
   })
 })
 
-/** What `readAttributes` says has failed, in a process that is bound by the modes of files also where the test is root. */
-function readBoundByModes(root: string): string {
+/** What an expression comes to in a process that is bound by the modes of files also where the test is root. */
+function runBoundByModes(expression: string): unknown {
   const module = path.join(import.meta.dirname, '../../../agent/volume/extended-attributes.ts')
-  const program = `import { readAttributes } from ${JSON.stringify(module)}
-    console.log(JSON.stringify([...(await readAttributes(${JSON.stringify(root)})).failed]))`
+  const program = `import { readAttributes, writeAttributes } from ${JSON.stringify(module)}
+    console.log(JSON.stringify(${expression}))`
   const node = [process.execPath, '--input-type=module', '-e', program]
   const without = '-dac_override,-dac_read_search'
   const bound = ['setpriv', '--bounding-set', without, '--inh-caps', without]
   const [command = '', ...args] = process.getuid?.() === 0 ? [...bound, ...node] : node
-  return spawnSync(command, args, { encoding: 'utf8' }).stdout
+  const { stdout, stderr } = spawnSync(command, args, { encoding: 'utf8' })
+  if (stdout === '') throw new Error(stderr)
+  return JSON.parse(stdout)
 }
 
 test('a dump reads the same in pieces of any length', () => {

@@ -195,6 +195,11 @@ describe('refused, each with one fault at its place', () => {
       'paths: [/a]\nbackup: {before: {http: "http://localhost.evil/"}}',
       '2:25 backup.before.http',
     ],
+    [
+      'a hook whose host stands behind an @',
+      'paths: [/a]\nbackup: {before: {http: "http://localhost:80@x/"}}',
+      '2:25 backup.before.http',
+    ],
     ['a hook of no kind', 'paths: [/a]\nbackup: {before: {timeout: 5s}}', '2:18 backup.before'],
     [
       'a hook of both kinds',
