@@ -10,7 +10,7 @@
  *   loop, and a queue that overflowed held `max_queued_events`: where so many come in one turn, or a quarter of them
  *   (equal events in a row are merged, others may be read meanwhile), everything may have changed.
  * - Events in the queue for a watch that was closed are dropped, too, and would be missing in that count: watchers are
- *   retired first, and closed when the queue has been read once more.
+ *   retired first, and closed when the queue has been read once more. The queue is one for the whole process.
  * - File systems without events (NFS, gVisor) are silent here; the scan by the clock finds what changes.
  */
 import type { FSWatcher, WatchListener } from 'node:fs'
@@ -51,13 +51,14 @@ export interface Hints {
   uncover(location: string): void
   /**
    * What may have changed since the last call; 'all': unknown, everything must be looked at, as at the first call.
-   * A directory that is named may have gone. One that is covered by nobody is named for what stands in it: the parent
+   * A directory that is named may have gone, or be none any more. One that is covered by nobody is named for what stands in it: the parent
    * of a declared path, when that path itself changed.
    */
   take(): Dirty | 'all'
   /** How many directories are watched. */
   readonly watches: number
-  close(): void
+  /** Ends all hints at once, and resolves when all watches are closed. */
+  close(): Promise<void>
 }
 
 export interface WatcherSeams {
@@ -118,7 +119,7 @@ class DirectoryWatcher implements Hints {
 
   uncover(location: string): void {
     const place = findPlace(this.#tree, location)
-    if (place !== undefined) this.#release(place)
+    if (place !== undefined) void this.#release(place)
   }
 
   take(): Dirty | 'all' {
@@ -132,10 +133,10 @@ class DirectoryWatcher implements Hints {
     return this.#dirty.take()
   }
 
-  close(): void {
+  close(): Promise<void> {
     this.#closed = true
     this.#listeners.clear()
-    this.#release(this.#tree)
+    return this.#release(this.#tree)
   }
 
   #watch(place: Place, directory: string): void {
@@ -177,7 +178,7 @@ class DirectoryWatcher implements Hints {
 
   readonly #onError = ofWatcher<[error: Error]>(({ place }, error) => {
     if (place === undefined) return
-    this.#retire([place])
+    void this.#retire([place])
     this.#dirty.markAll(locationOf(place))
     this.#fail(place, error)
     this.#hint()
@@ -202,38 +203,41 @@ class DirectoryWatcher implements Hints {
 
   #renew(place: Place): void {
     const directory = locationOf(place)
-    this.#retire([place])
+    void this.#retire([place])
     this.#watch(place, directory)
     this.#dirty.markAll(directory)
   }
 
-  /** Whether the path leads to what is watched; if not, its watches end, and what stands there is marked. */
+  /** Whether the path leads to what is watched; if not, it is lost. */
   #stillThere(place: Place): boolean {
     const identity = identityAt(locationOf(place))
     if (identity === 'unknown' || isSame(identity, place.identity)) return true
-    const stale = identity === undefined ? [] : watchedFrom(place).map(locationOf)
     this.#lose(place)
-    for (const location of stale) this.#dirty.markAll(location)
     return false
   }
 
+  /** Another directory may come to stand there before anybody looks: all that was watched is marked. */
   #lose(place: Place): void {
     this.#markInParent(place)
-    this.#release(place)
+    for (const each of watchedFrom(place)) this.#dirty.markAll(locationOf(each))
+    void this.#release(place)
   }
 
   #markInParent({ parent, name }: Place): void {
     if (parent !== undefined) this.#dirty.mark(locationOf(parent), name)
   }
 
-  #release(place: Place): void {
+  #release(place: Place): Promise<void> {
     for (const each of placesFrom(place)) this.#limits.setRefused(each, false)
-    this.#retire(watchedFrom(place))
+    const closed = this.#retire(watchedFrom(place))
     place.children = undefined
     prunePlace(place)
+    return closed
   }
 
-  #retire(places: readonly Place[]): void {
-    this.#watches -= retirePlaces(places)
+  #retire(places: readonly Place[]): Promise<void> {
+    const { count, closed } = retirePlaces(places)
+    this.#watches -= count
+    return closed
   }
 }

@@ -45,6 +45,19 @@ export class DirtyNames {
     this.#directories = undefined
   }
 
+  /** Marks what somebody else had marked. */
+  add(dirty: Dirty | 'all'): void {
+    if (dirty === 'all') return this.markEverything()
+    for (const [directory, names] of dirty)
+      if (names === 'all') this.markAll(directory)
+      else for (const name of names) this.mark(directory, name)
+  }
+
+  /** What is marked, and stays so. */
+  all(): Dirty | 'all' {
+    return this.#directories ?? 'all'
+  }
+
   /** What was marked since the last call; from then on nothing is. */
   take(): Dirty | 'all' {
     const taken = this.#directories ?? 'all'

@@ -4,6 +4,7 @@
  */
 import type { FSWatcher } from 'node:fs'
 import { lstatSync } from 'node:fs'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { fsPath } from '../volume/raw-path.ts'
 
 export interface Place {
@@ -97,10 +98,10 @@ export function watchedFrom(place: Place): Place[] {
 }
 
 /**
- * Ends the watches of these places; how many there were. Their events have no place from now on, but still come: each
- * watcher is closed when the queue of events has been read once more.
+ * Takes the watchers from these places. Their events are nobody's from now on, but still come: each is closed when the
+ * queue of events has been read once more.
  */
-export function retirePlaces(places: readonly Place[]): number {
+export function retirePlaces(places: readonly Place[]): { count: number; closed: Promise<void> } {
   const watchers: FSWatcher[] = []
   for (const place of places) {
     if (place.watcher === undefined) continue
@@ -108,12 +109,15 @@ export function retirePlaces(places: readonly Place[]): number {
     place.watcher.place = undefined
     place.watcher = undefined
   }
-  const close = () => {
-    for (const watcher of watchers) watcher.close()
-  }
-  // The queue of this turn of the loop may have been read already.
-  if (watchers.length > 0) setImmediate(() => setImmediate(close))
-  return watchers.length
+  return { count: watchers.length, closed: closeLater(watchers) }
+}
+
+async function closeLater(watchers: readonly FSWatcher[]): Promise<void> {
+  if (watchers.length === 0) return
+  await nextTurn()
+  // The queue of the turn before may have been read already.
+  await nextTurn()
+  for (const watcher of watchers) watcher.close()
 }
 
 export function locationOf(place: Place): string {
