@@ -7,12 +7,12 @@ import { hash } from 'node:crypto'
 const BLOCK_BYTES = 64
 const DIGEST_BYTES = 32
 
-/** @returns a function from a SHA-256 to 64 hex digits, which tell nothing about it to whoever lacks the key. */
-export function createKeyedHash(key: Buffer): (digest: Buffer) => string {
+/** @returns a function from a SHA-256 to 32 bytes, which tell nothing about it to whoever lacks the key. */
+export function createKeyedHash(key: Buffer): (digest: Buffer) => Buffer {
   const inner = paddedKey(key, 0x36)
   const outer = paddedKey(key, 0x5c)
   return (digest) =>
-    hash('sha256', follow(outer, hash('sha256', follow(inner, digest), 'buffer')), 'hex')
+    hash('sha256', follow(outer, hash('sha256', follow(inner, digest), 'buffer')), 'buffer')
 }
 
 /** The block with a digest behind it. It is used again by the next call. */

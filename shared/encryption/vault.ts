@@ -11,11 +11,11 @@ export interface Vault {
   /** Names the data key in the headers of what this vault seals; undefined: nothing is sealed. */
   readonly keyId: string | undefined
 
-  /** The name of plain bytes, 64 hex digits: of a chunk, and of a manifest as its header says it. */
-  chunkId(plain: Buffer): string
+  /** The name of plain bytes, 32 bytes: of a chunk, and of a manifest as its header says it. */
+  chunkId(plain: Buffer): Buffer
 
   /** The same, where their SHA-256 (32 bytes) is known already. */
-  idOfDigest(sha256: Buffer): string
+  idOfDigest(sha256: Buffer): Buffer
 
   /** How much longer a stored frame is than what `seal` was given. */
   readonly sealBytes: number
@@ -40,8 +40,8 @@ export interface Vault {
 export const PLAIN_VAULT: Vault = {
   keyId: undefined,
   sealBytes: 0,
-  chunkId: (plain) => hash('sha256', plain, 'hex'),
-  idOfDigest: (sha256) => sha256.toString('hex'),
+  chunkId: (plain) => hash('sha256', plain, 'buffer'),
+  idOfDigest: (sha256) => sha256,
   seal: (frame) => frame,
   open: (_key, stored) => stored,
   sealHeader: (header) => header,

@@ -86,7 +86,7 @@ describe('a keyed hash', () => {
     const keyedHash = createKeyedHash(key)
     for (const bytes of [Buffer.alloc(0), Buffer.from('one fig'), randomBytes(100_000)]) {
       const digest = hash('sha256', bytes, 'buffer')
-      expect(keyedHash(digest)).toBe(createHmac('sha256', key).update(digest).digest('hex'))
+      expect(keyedHash(digest)).toEqual(createHmac('sha256', key).update(digest).digest())
     }
   })
 })

@@ -34,30 +34,32 @@ describe('frames', () => {
   it('that changed places are found out by their names', () => {
     const [a, b] = [Buffer.from('two pears'), Buffer.from('one fig')]
     const [storedA, storedB] = [vault.seal(a), vault.seal(b)]
-    expect(vault.chunkId(vault.open(KEY, storedB))).not.toBe(vault.chunkId(a))
-    expect(vault.chunkId(vault.open(KEY, storedA))).toBe(vault.chunkId(a))
+    expect(vault.chunkId(vault.open(KEY, storedB))).not.toEqual(vault.chunkId(a))
+    expect(vault.chunkId(vault.open(KEY, storedA))).toEqual(vault.chunkId(a))
   })
 })
 
 describe('names of bytes', () => {
   it('are the same for the same bytes, and tell nothing of them to whoever lacks the key', () => {
     const bytes = Buffer.from('a well-known file')
-    expect(vault.chunkId(bytes)).toBe(vault.chunkId(Buffer.from(bytes)))
-    expect(vault.chunkId(bytes)).toMatch(/^[0-9a-f]{64}$/)
+    expect(vault.chunkId(bytes)).toEqual(vault.chunkId(Buffer.from(bytes)))
+    expect(vault.chunkId(bytes)).toHaveLength(32)
     const other = createVault(randomBytes(32), '0123456789abcdef', SHOP)
-    const names = [vault, another, other, PLAIN_VAULT].map((each) => each.chunkId(bytes))
+    const names = [vault, another, other, PLAIN_VAULT].map((each) =>
+      each.chunkId(bytes).toString('hex'),
+    )
     expect(new Set(names).size).toBe(4)
   })
 
   it('are told from their SHA-256 alone, in clear and not', () => {
     const bytes = randomBytes(1000)
     for (const each of [vault, PLAIN_VAULT])
-      expect(each.idOfDigest(hash('sha256', bytes, 'buffer'))).toBe(each.chunkId(bytes))
+      expect(each.idOfDigest(hash('sha256', bytes, 'buffer'))).toEqual(each.chunkId(bytes))
   })
 
   it('in clear are plain hashes', () => {
     const bytes = Buffer.from('one fig')
-    expect(PLAIN_VAULT.chunkId(bytes)).toBe(hash('sha256', bytes))
+    expect(PLAIN_VAULT.chunkId(bytes).toString('hex')).toBe(hash('sha256', bytes))
   })
 })
 
