@@ -37,11 +37,29 @@ export async function createObject(
       return 'created'
     } catch (error) {
       const { status } = describeFailure(error)
-      if (status === 412) return 'exists'
+      if (status === 412) return await requireThere({ client, bucket, prefix }, key)
       const pauseMs = CONFLICT_PAUSES_MS[tries]
       if (status !== 409 || pauseMs === undefined) throw error
       await sleep(pauseMs)
     }
+  }
+}
+
+/**
+ * A refused condition is the store's word that the object is there. One that says so while an earlier attempt is still
+ * under way, and then drops it, must not make anybody believe that the bytes are kept: so it is looked at.
+ */
+async function requireThere({ client, bucket, prefix }: S3Place, key: string): Promise<'exists'> {
+  const head = new HeadObjectCommand({ Bucket: bucket, Key: `${prefix}${key}` })
+  try {
+    await client.send(head)
+    return 'exists'
+  } catch (error) {
+    if (describeFailure(error).status !== 404) throw error
+    throw new UnreachableError(
+      `cannot create s3://${bucket}/${prefix}${key}: the store says that it exists (412), and does not have it; try again`,
+      { cause: error },
+    )
   }
 }
 
@@ -101,7 +119,11 @@ async function readAnswer(
     throw new UnreachableError(
       `cannot read ${url}: ${bytes.length} bytes came of ${answer.ContentLength ?? 'an unknown number'} announced; try again`,
     )
-  const total = /\/(\d+)$/.exec(answer.ContentRange ?? '')?.[1]
+  const [, first, last, total] = /(\d+)-(\d+)\/(\d+)$/.exec(answer.ContentRange ?? '') ?? []
+  if (total !== undefined && bytes.length !== Number(last) - Number(first) + 1)
+    throw new UnreachableError(
+      `cannot read ${url}: ${bytes.length} bytes came as ${answer.ContentRange}; try again`,
+    )
   if (range !== undefined && total === undefined)
     throw new StoreRefusedError(`cannot read a part of ${url}: the store does not serve ranges`)
   return {

@@ -198,12 +198,30 @@ describe('a server that answers out of order', () => {
   })
 
   test('a create whose answer was lost may find its own object', async () => {
-    const store = await openFaulty((_request, response, count) =>
-      count === 1
-        ? response.socket?.resetAndDestroy()
+    const store = await openFaulty(({ method }, response, count) => {
+      if (method === 'HEAD') response.end()
+      else if (count === 1) response.socket?.resetAndDestroy()
+      else sendError(response, 412, 'PreconditionFailed')
+    })
+    expect(await store.create('a', body)).toBe('exists')
+  })
+
+  test('a store that says "exists" and does not have it leaves the fate open', async () => {
+    const store = await openFaulty(({ method }, response) =>
+      method === 'HEAD'
+        ? response.writeHead(404).end()
         : sendError(response, 412, 'PreconditionFailed'),
     )
-    expect(await store.create('a', body)).toBe('exists')
+    await expect(store.create('a', body)).rejects.toThrow(UnreachableError)
+  })
+
+  test('a part that is shorter than the store says it is is no part', async () => {
+    const store = await openFaulty((_request, response) => {
+      const range = { 'content-range': 'bytes 2-5/10', 'content-length': 2 }
+      response.writeHead(206, { ...range, 'last-modified': new Date().toUTCString() })
+      response.end('23')
+    })
+    await expect(store.get('a', { offset: 2, lengthBytes: 4 })).rejects.toThrow(UnreachableError)
   })
 
   test('a conflict of two creates is tried again until one of them has it', async () => {
