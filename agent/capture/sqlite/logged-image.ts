@@ -1,6 +1,6 @@
 /** A database with a write-ahead log: the database file with the newest committed frame of each page laid over it. */
 import { DatabaseUnreadableError } from './database-error.ts'
-import { fileState, identity, readPadded } from './database-file.ts'
+import { fileState, identity, readHeader, readPadded } from './database-file.ts'
 import type { DatabaseImage } from './database-image.ts'
 import type { DatabasePosition, Evidence } from './position.ts'
 import { changedPages } from './position.ts'
@@ -21,7 +21,9 @@ export interface LoggedFiles {
 
 /** @param provesSinceNs a file with a ctime after this may change without bearing another time. */
 export function loggedImage(files: LoggedFiles, provesSinceNs: bigint): DatabaseImage {
-  const index = readWalIndex(files.index)
+  const found = readWalIndex(files.index)
+  const index =
+    found.pageBytes > 0 ? found : { ...found, pageBytes: readHeader(files.database).pageBytes }
   const { pageBytes } = index
   const evidence = evidenceOf(files, index)
   const sizeBytes = index.pages > 0 ? index.pages * pageBytes : evidence.file.sizeBytes

@@ -11,6 +11,7 @@ import { DatabaseUnreadableError } from './database-error.ts'
 import { readFully } from './read-fully.ts'
 
 export interface WalIndex {
+  /** 0 in an index that has seen no transaction. */
   readonly pageBytes: number
   /** Committed frames in the log, counted from 1. */
   readonly frames: number

@@ -52,6 +52,12 @@ export class App {
     return answer
   }
 
+  /** Closes its connection and ends. */
+  async close(): Promise<void> {
+    this.process.disconnect()
+    await once(this.process, 'exit')
+  }
+
   async kill(): Promise<void> {
     if (this.process.exitCode !== null || this.process.signalCode !== null) return
     this.process.kill('SIGKILL')

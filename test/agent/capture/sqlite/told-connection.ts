@@ -10,5 +10,5 @@ process.on('message', (sql: string) => {
     process.send?.(String(error))
   }
 })
-process.on('disconnect', () => process.exit())
+process.on('disconnect', () => connection.close())
 process.send?.('ready')
