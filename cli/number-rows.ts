@@ -64,9 +64,13 @@ export class NumberRows {
   }
 }
 
+/** Offsets are multiples of round numbers: all bits of a value must reach the low ones of the hash. */
 function hashOf(values: readonly number[]): number {
-  let hash = 0x811c9dc5
-  for (const value of values)
-    hash = Math.imul(hash ^ (value | 0) ^ Math.floor(value / 2 ** 32), 0x01000193)
-  return hash ^ (hash >>> 15)
+  let hash = 0
+  for (const value of values) {
+    hash = Math.imul(hash ^ (value | 0) ^ Math.floor(value / 2 ** 32), 0x85ebca6b)
+    hash ^= hash >>> 13
+  }
+  hash = Math.imul(hash, 0xc2b2ae35)
+  return hash ^ (hash >>> 16)
 }

@@ -2,7 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import type * as v from 'valibot'
+import * as v from 'valibot'
 import { describe, expect, it } from 'vitest'
 import { MARK_NAME } from '../../agent/volume/layout.ts'
 import { MarkSchema, readMark } from '../../agent/volume/mark.ts'
@@ -24,9 +24,17 @@ import {
   decodeManifest,
 } from '../../shared/repository/manifest.ts'
 import { encodeObject, sha256Hex } from '../../shared/repository/object-file.ts'
-import { packKey, tagKey, versionKey, wrapKey } from '../../shared/repository/object-keys.ts'
+import {
+  packKey,
+  tagKey,
+  verdictKey,
+  versionKey,
+  wrapKey,
+} from '../../shared/repository/object-keys.ts'
 import type { Entry, StoredChunk } from '../../shared/repository/entry.ts'
+import { DamageSchema, recordDamage } from '../../shared/repository/damage.ts'
 import { TagSchema, readTag } from '../../shared/repository/tags.ts'
+import { VerdictSchema, readVerdict } from '../../shared/repository/verdict.ts'
 import { MemoryStore } from '../shared/repository/memory-store.ts'
 
 const text = readFileSync(path.join(import.meta.dirname, '../../docs/format.md'), 'utf8')
@@ -50,7 +58,8 @@ function parse(header: Record<string, unknown>): LogRecord {
 
 describe('the examples', () => {
   it('are one of each kind of object, and the mark', () => {
-    const kinds = ['version', 'pack', 'tag', 'open', 'restore', 'done', 'closed', undefined, 'key']
+    const beside = ['pack', 'tag', 'verdict', 'damage']
+    const kinds = ['version', ...beside, 'open', 'restore', 'done', 'closed', undefined, 'key']
     expect(examples.map(({ kind }) => kind)).toEqual(kinds)
   })
 
@@ -119,6 +128,31 @@ describe('the examples', () => {
     expect(unwrapDataKey(wrap, Buffer.from(given, 'base64'))?.id).toBe(wrap.key)
   })
 
+  it('of the verdict is one, and its key says what it does', async () => {
+    const [header = {}] = example('verdict')
+    const store = new MemoryStore()
+    const { from, to, percent, damaged } = v.parse(VerdictSchema, header)
+    const key = verdictKey(STREAM, { number: 2, from, to, percent, sound: damaged.length === 0 })
+    expect(text).toContain(`\`${key.slice('v1/streams/shop/shop/0/'.length)}\``)
+    store.objects.set(key, { body: encodeObject([], header), modifiedAt: new Date() })
+    expect(await readVerdict(store, STREAM, key)).toEqual(header)
+  })
+
+  it('of the notice of damage is one, about a chunk of the manifest', async () => {
+    const {
+      format: _format,
+      kind: _kind,
+      stream: _stream,
+      ...notice
+    } = v.parse(DamageSchema, example('damage')[0])
+    const store = new MemoryStore()
+    await recordDamage(store, STREAM, notice)
+    const [key = ''] = store.objects.keys()
+    const digest = key.split('/').at(-1) ?? ''
+    expect(text).toContain(`\`damaged/${notice.pack}/${digest}\``)
+    expect(text).toContain(String(notice.chunks[0]?.[2]))
+  })
+
   it('of the mark is one', () => {
     const volume = mkdtempSync(path.join(tmpdir(), 'format-'))
     try {
@@ -149,6 +183,8 @@ it('every field of every object is named, and said what it means', () => {
   const schemas: v.GenericSchema[] = [
     RecordSchema,
     TagSchema,
+    VerdictSchema,
+    DamageSchema,
     WrapSchema,
     MarkSchema,
     EntryLine,
