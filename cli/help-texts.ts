@@ -60,4 +60,16 @@ Exit code 0: the key is right. 10: the namespace has no key. 12: it is another k
 be reached, or something is corrupt.
 
   holdfast key check --store s3://backups/holdfast --namespace shop`,
+  prune: `
+Never to be given an agent's credentials: it needs the right to remove objects, agents do not have it. The first run
+names what it would remove; from then on that is restored no more, and holdfast hold add saves it. A run a day later, by
+the server's clock, removes it. Run it once a day.
+
+  holdfast prune shop/shop/0 --store s3://backups/holdfast --dry-run
+  holdfast prune --store s3://backups/holdfast
+  holdfast prune shop/shop/0 --store s3://backups/holdfast --keep all=1h,daily=30`,
+  hold: `
+  holdfast hold add v42 --store s3://backups/holdfast --stream shop/shop/0 --note 'the audit of May'
+  holdfast hold list --store s3://backups/holdfast --stream shop/shop/0
+  holdfast hold remove v42 --store s3://backups/holdfast --stream shop/shop/0`,
 } as const

@@ -83,3 +83,18 @@ export function seedValue(text: string): number {
     `--seed ${JSON.stringify(text)} is no seed: a number below ${2 ** 32}, as verify prints it`,
   )
 }
+
+/** At least 1. */
+export function countValue(flag: string): (text: string) => number {
+  return (text) => {
+    if (/^[1-9]\d{0,11}$/.test(text)) return Number(text)
+    throw new UsageError(
+      `${flag} ${JSON.stringify(text)} is no number of versions: give the value that was printed`,
+    )
+  }
+}
+
+export function noteValue(text: string): string {
+  if (text.length <= 1000) return text
+  throw new UsageError(`--note has ${text.length} characters, 1000 are allowed`)
+}

@@ -1,6 +1,5 @@
 /** The commands and their flags. What they do is loaded only when one of them is called. */
 import { Command, Option } from 'commander'
-import { parseStreamName } from '../shared/stream-name.ts'
 import {
   directoryValue,
   durationValue,
@@ -13,9 +12,12 @@ import {
   tagValue,
   textsValue,
 } from './option-values.ts'
+import type { OnEnd } from './command.ts'
+import { command, pinOption, streamOption } from './command.ts'
 import type { DiffOptions } from './diff.ts'
 import type { KeyRotateOptions } from './key-rotate.ts'
 import type { KeyOptions } from './key-namespace.ts'
+import { addRetention } from './retention-commands.ts'
 import type { ReplicateOptions } from './replicate-options.ts'
 import type { RestoreOptions } from './restore.ts'
 import type { ShowOptions } from './show.ts'
@@ -24,7 +26,6 @@ import type { VerifyOptions } from './verify.ts'
 import type { VersionsOptions } from './versions.ts'
 import { ABOUT, EXAMPLES, EXIT_CODES } from './help-texts.ts'
 
-const DEFAULT_TIMEOUT_MS = 60_000
 const DEFAULT_WITHIN_MS = 5_000
 const DEFAULT_LIMIT = 50
 
@@ -54,10 +55,9 @@ export function createProgram(surroundings: Surroundings, onEnd: (code: number) 
   addReaders(program, surroundings, onEnd)
   addVerify(program, surroundings, onEnd)
   addKey(program, surroundings, onEnd)
+  addRetention(program, surroundings, onEnd)
   return program
 }
-
-type OnEnd = (code: number) => void
 
 function addReplicate(program: Command, surroundings: Surroundings, onEnd: OnEnd): void {
   command(program, 'replicate', 'ship a directory: every change of it becomes a version')
@@ -213,35 +213,4 @@ function namespaceOption(): Option {
   return new Option('--namespace <namespace>', 'the first part of the names of its streams')
     .argParser(namespaceValue)
     .makeOptionMandatory()
-}
-
-function command(program: Command, name: string, description: string): Command {
-  return program
-    .command(name)
-    .description(description)
-    .requiredOption(
-      '--store <url>',
-      'the repository: s3://BUCKET/PREFIX or file:///DIRECTORY; S3 credentials come from the AWS environment',
-    )
-    .addOption(
-      new Option('--output <format>', 'for people, or one JSON document')
-        .choices(['table', 'json'])
-        .default('table'),
-    )
-    .addOption(
-      new Option('--timeout <duration>', 'give up when the store has not answered for so long')
-        .argParser(durationValue('--timeout'))
-        .default(DEFAULT_TIMEOUT_MS, '60s'),
-    )
-}
-
-function streamOption(): Option {
-  return new Option(
-    '--stream <namespace/app/slot>',
-    'whose history: for example shop/shop/0',
-  ).argParser(parseStreamName)
-}
-
-function pinOption(description = 'v3, latest, a tag, or a time as 20261120T141500Z'): Option {
-  return new Option('--version <version>', description).argParser(pinValue)
 }

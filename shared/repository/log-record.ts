@@ -30,6 +30,10 @@ export type Head = v.InferOutput<typeof HeadSchema>
 /** A lineage as a writer left it for another one. */
 const LeftSchema = v.object({ lineage: Text, head: v.nullable(HeadSchema), settled: v.boolean() })
 
+/** How many versions retention keeps: all of the last `allMs` milliseconds, then one for each hour, day and week. */
+export const KeepSchema = v.object({ allMs: Count, hourly: Count, daily: Count, weekly: Count })
+export type Keep = v.InferOutput<typeof KeepSchema>
+
 const LogStateSchema = v.object({
   /** The newest main `open` or `restore`: who may write the main line. */
   owner: v.nullable(
@@ -120,6 +124,8 @@ const VersionSchema = v.object({
   roots: v.array(v.object({ path: Text, as: v.picklist(['files', 'sqlite']) })),
   images: v.array(v.object({ container: Text, image: Text, digest: v.optional(Text) })),
   templateHash: v.nullable(Text),
+  /** What was declared when it was made; prune goes by the newest version of the main line. Absent: the default. */
+  keep: v.exactOptional(KeepSchema),
   manifest: v.object({
     /** The version that a delta is told against; 0: a full manifest. */
     base: Count,

@@ -7,6 +7,10 @@
  *   v1/streams/<namespace>/<app>/<slot>/verdicts/<counted down>-<what>         what a run of verify found
  *   v1/streams/<namespace>/<app>/<slot>/damaged/<pack or v<n>>/<16 hex digits> what is lost in one object
  *   v1/keys/<namespace>/<10^12 - n, 12 digits>-w<n>                            a namespace's data key, wrapped
+ *   v1/streams/<namespace>/<app>/<slot>/holds/v<n>                             a version that prune may not touch
+ *   v1/streams/<namespace>/<app>/<slot>/prune/<10^12 - k, 12 digits>-p<k>      what prune is about to remove, and has removed
+ *   v1/streams/<namespace>/<app>/<slot>/moved/<pack>                           where the frames of a compacted pack lie now
+ *   v1/streams/<namespace>/<app>/<slot>/clock/<32 hex digits>                  asks the server for its time; removed at once
  *
  * Newest first: a listing of one key under `versions/` is the head of the log.
  */
@@ -140,4 +144,44 @@ export function damagedKey(stream: StreamName, pack: string, digest: string): st
 /** The object that a notice is about, as chunks name it; undefined for any other key. */
 export function packOfDamagedKey(key: string): string | undefined {
   return /\/damaged\/([0-9a-f]{32}|v[1-9]\d{0,11})\/[0-9a-f]{16}$/.exec(key)?.[1]
+}
+
+export function holdsPrefix(stream: StreamName): string {
+  return `${streamPrefix(stream)}holds/`
+}
+
+export function holdKey(stream: StreamName, number: number): string {
+  return `${holdsPrefix(stream)}v${number}`
+}
+
+/** The number in a hold's key; undefined for any other key. */
+export function numberOfHoldKey(key: string): number | undefined {
+  const match = /\/holds\/v([1-9]\d{0,11})$/.exec(key)
+  return match === null ? undefined : Number(match[1])
+}
+
+export function prunePrefix(stream: StreamName): string {
+  return `${streamPrefix(stream)}prune/`
+}
+
+/** Newest first, as the log. */
+export function pruneKey(stream: StreamName, number: number): string {
+  return `${prunePrefix(stream)}${countedDown(number)}-p${number}`
+}
+
+/** The number in a prune record's key; undefined for any other key. */
+export function numberOfPruneKey(key: string): number | undefined {
+  return numberOf(/\/prune\/(\d{12})-p([1-9]\d{0,11})$/.exec(key))
+}
+
+export function movedPrefix(stream: StreamName): string {
+  return `${streamPrefix(stream)}moved/`
+}
+
+export function movedKey(stream: StreamName, pack: string): string {
+  return movedPrefix(stream) + pack
+}
+
+export function clockPrefix(stream: StreamName): string {
+  return `${streamPrefix(stream)}clock/`
 }

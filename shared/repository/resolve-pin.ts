@@ -3,13 +3,15 @@ import { NotFoundError } from '../errors.ts'
 import type { ObjectStore } from '../object-store/object-store.ts'
 import type { Pin } from '../pin.ts'
 import { formatStreamName } from '../stream-name.ts'
+import type { LoggedPrune } from './prune-record.ts'
+import { pruneFate, readPrune, requireUnpruned } from './prune-record.ts'
 import { readTag } from './tags.ts'
 import { requireVersion } from './version-object.ts'
 import type { LoggedNumber, VersionLog } from './version-log.ts'
 
 /**
  * The version that a pin names now; 0 for "nothing" (`fresh`, or `latest` of a stream without versions, or a time
- * before the first one). Throws `NotFoundError` for a number or tag that is not there.
+ * before the first one). Throws `NotFoundError` for a number or tag that is not there, or that prune is about to remove.
  */
 export async function resolvePin(store: ObjectStore, log: VersionLog, pin: Pin): Promise<number> {
   switch (pin.kind) {
@@ -18,11 +20,11 @@ export async function resolvePin(store: ObjectStore, log: VersionLog, pin: Pin):
     case 'latest':
       return (await log.head())?.record.log.head?.version ?? 0
     case 'version':
-      return (await requireVersion(log, pin.number)).n
+      return requireKept(store, log, pin.number)
     case 'tag':
       return resolveTag(store, log, pin.tag)
     case 'time':
-      return resolveTime(log, pin.time)
+      return resolveTime(log, await readPrune(store, log.stream), pin.time)
   }
 }
 
@@ -33,19 +35,39 @@ async function resolveTag(store: ObjectStore, log: VersionLog, tag: string): Pro
     throw new NotFoundError(
       `stream ${formatStreamName(log.stream)} has no version tagged "${tag}": holdfast versions lists the tags`,
     )
-  return (await requireVersion(log, n)).n
+  return requireKept(store, log, n)
+}
+
+async function requireKept(store: ObjectStore, log: VersionLog, n: number): Promise<number> {
+  const { n: there } = await requireVersion(log, n)
+  requireUnpruned(await readPrune(store, log.stream), log.stream, there)
+  return there
 }
 
 /** The newest complete version of the main line that is not after `time`. */
-async function resolveTime(log: VersionLog, time: Date): Promise<number> {
+async function resolveTime(
+  log: VersionLog,
+  prune: LoggedPrune | undefined,
+  time: Date,
+): Promise<number> {
   const newest = await newestNotAfter(log, time)
   if (newest === undefined) return 0
-  return newestComplete(log, await headNotAbove(log, newest.n))
+  return newestComplete(log, prune, await headNotAbove(log, newest.n))
 }
 
 /** Version `n`, or the newest complete one that it continues; 0 when there is none. */
-async function newestComplete(log: VersionLog, n: number): Promise<number> {
+async function newestComplete(
+  log: VersionLog,
+  prune: LoggedPrune | undefined,
+  n: number,
+): Promise<number> {
   for (let next = n; next !== 0;) {
+    const pruned = pruneFate(prune, next)
+    if (pruned !== undefined) {
+      // All of them at once: a plan names thousands in a row.
+      next = await headNotAbove(log, pruned.range[0] - 1)
+      continue
+    }
     const record = (await log.record(next))?.record
     if (record?.kind === 'version' && record.complete) return next
     // A version that retention has thinned: the main line's head just before it stands in.

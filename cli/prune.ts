@@ -1,0 +1,103 @@
+/** `holdfast prune`: thins streams by their `keep`, in two passes a day apart. The only command that removes versions. */
+import { CorruptObjectError, NotFoundError, UsageError } from '../shared/errors.ts'
+import type { Keep } from '../shared/repository/log-record.ts'
+import { VersionLog } from '../shared/repository/version-log.ts'
+import type { StreamName } from '../shared/stream-name.ts'
+import { formatStreamName, parseStreamName } from '../shared/stream-name.ts'
+import { EXIT } from './exit-codes.ts'
+import { fateTable, resultJson, resultText, stopText } from './prune-report.ts'
+import { namingRights } from './prune-rights.ts'
+import { PRODUCTION } from './prune-steps.ts'
+import type { PruneResult } from './prune-stream.ts'
+import { OvertakenError, pruneStream } from './prune-stream.ts'
+import type { StreamInRepository } from './repository.ts'
+import { listStreams, noRepository, openRepository } from './repository.ts'
+import type { CommonOptions, Surroundings } from './surroundings.ts'
+
+export interface PruneOptions extends CommonOptions {
+  readonly stream?: StreamName
+  readonly keep: Partial<Keep>
+  readonly confirm?: number
+  readonly dryRun: boolean
+}
+
+/** What became of one stream. */
+interface Outcome {
+  readonly stream: string
+  readonly result: PruneResult | undefined
+  readonly problem: string | undefined
+}
+
+export async function prune(options: PruneOptions, surroundings: Surroundings): Promise<number> {
+  const { terminal } = surroundings
+  if (options.confirm !== undefined && options.stream === undefined)
+    throw new UsageError(
+      '--confirm agrees to the plan of one stream: name the stream that the value was printed for',
+    )
+  const opened = await openRepository(options, surroundings)
+  const repository = { ...opened, store: namingRights(opened.store) }
+  const outcomes: Outcome[] = []
+  for (const stream of await streamsOf(options, repository.store)) {
+    const log = new VersionLog(repository.store, stream, repository.patience)
+    const outcome = await pruneOne({ ...repository, log }, options, surroundings)
+    outcomes.push(outcome)
+    if (options.output === 'table') say(outcome, options, surroundings)
+  }
+  if (options.output === 'json')
+    terminal.printJson({
+      dryRun: options.dryRun,
+      streams: outcomes.map(({ stream, result, problem }) => ({
+        ...(result === undefined ? { stream } : resultJson(stream, result)),
+        problem: problem ?? null,
+      })),
+    })
+  for (const { problem } of outcomes)
+    if (problem !== undefined) terminal.note(`holdfast: ${problem}`)
+  if (options.dryRun) return EXIT.done
+  const failed = outcomes.filter(({ problem }) => problem !== undefined).length
+  if (failed === 0) return EXIT.done
+  return failed === outcomes.length ? EXIT.failed : EXIT.partial
+}
+
+async function streamsOf(
+  { stream }: PruneOptions,
+  store: StreamInRepository['store'],
+): Promise<StreamName[]> {
+  if (stream !== undefined) return [stream]
+  const names = await listStreams(store)
+  if (names.length === 0) throw noRepository(store)
+  return names.map(parseStreamName)
+}
+
+/** One stream that cannot be pruned does not keep the others from it; a store that refuses or is silent does. */
+async function pruneOne(
+  from: StreamInRepository,
+  options: PruneOptions,
+  { terminal }: Surroundings,
+): Promise<Outcome> {
+  const stream = formatStreamName(from.log.stream)
+  if ((await from.log.numbers({ limit: 1 })).length === 0)
+    throw new NotFoundError(
+      `the repository at ${from.store.url} has no stream ${stream}: holdfast versions lists them`,
+    )
+  const order = { keep: options.keep, confirmed: options.confirm, dryRun: options.dryRun }
+  try {
+    const result = await pruneStream(from, order, PRODUCTION, (text) => {
+      terminal.progress(`pruning ${stream}: ${text}`)
+    })
+    return { stream, result, problem: stopText(stream, result) ?? result.swept?.problems[0] }
+  } catch (error) {
+    if (!(error instanceof CorruptObjectError) && !(error instanceof OvertakenError)) throw error
+    return {
+      stream,
+      result: undefined,
+      problem: `${stream} is not pruned, and nothing is removed: ${error.message}`,
+    }
+  }
+}
+
+function say({ stream, result }: Outcome, options: PruneOptions, { terminal }: Surroundings): void {
+  if (result === undefined) return
+  if (options.dryRun) terminal.print(fateTable(result))
+  terminal.print(resultText(stream, result))
+}
