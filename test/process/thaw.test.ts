@@ -62,12 +62,11 @@ test('an agent killed between the hooks thaws the app when it restarts, and ship
 test('an agent killed while the app was freezing thaws it when it restarts, though the store is down', async () => {
   const server = await startHookServer()
   const pod = await podWithHooks(server, { store: `file://${temporaryFolder()}/store` })
-  const killed = pod.start()
-  await killed.ready()
+  pod.write('a', 'one')
   server.answers.freeze = () => {
     killed.signal('SIGKILL')
   }
-  pod.write('a', 'one')
+  const killed = pod.start()
   await killed.exited
   expect(server.asked).toEqual([FREEZE])
 
@@ -85,11 +84,10 @@ test('a store that keeps a picture waiting keeps no app frozen: the picture is g
   const view = await viewRepository(store)
   const { gate, env, isShut } = await gatedS3()
   const pod = await podWithHooks(server, { store, env, timeoutMs: 500 })
-  const agent = pod.start()
-  await agent.ready()
   writeMuch(pod)
+  const agent = pod.start()
   await agent.until('the app is thawed', () => server.asked.includes(THAW))
-  expect(isShut()).toBe(true)
+  await agent.until('the picture waits for the store', isShut)
   const words = /^this version is given up, since the app was frozen for 3 s /
   await agent.until('it says so', async () => words.test((await agent.health()).problem))
   expect(server.asked).toEqual([FREEZE, THAW])
@@ -104,9 +102,8 @@ test('an agent told to stop while the app is frozen thaws it at once, and ships 
   const store = freshS3Url()
   const { gate, env, isShut } = await gatedS3()
   const pod = await podWithHooks(server, { store, env, timeoutMs: 600_000 })
-  const agent = pod.start()
-  await agent.ready()
   writeMuch(pod)
+  const agent = pod.start()
   await agent.until('the picture waits for the store', isShut)
   expect(server.asked).toEqual([FREEZE])
   agent.signal('SIGTERM')
