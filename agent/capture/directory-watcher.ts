@@ -8,7 +8,8 @@
  * - An event of a directory itself comes under its own name, like one of an entry of that name: both are marked.
  * - libuv drops the kernel's word that events were lost. It reads the queue until it is empty in one turn of the
  *   loop, and a queue that overflowed held `max_queued_events`: where so many come in one turn, or a quarter of them
- *   (equal events in a row are merged, others may be read meanwhile), everything may have changed.
+ *   (equal events in a row are merged, others may be read meanwhile), everything may have changed, and watches may have
+ *   ended unheard: they are compared with those that the kernel lists.
  * - Events in the queue for a watch that was closed are dropped, too, and would be missing in that count: watchers are
  *   retired first, and closed when the queue has been read once more. The queue is one for the whole process.
  * - File systems without events (NFS, gVisor) are silent here; the scan by the clock finds what changes.
@@ -19,6 +20,7 @@ import { systemClock } from '../../shared/clock.ts'
 import { decodeName, fsPath } from '../volume/raw-path.ts'
 import type { Dirty } from './dirty-names.ts'
 import { DirtyNames } from './dirty-names.ts'
+import { endedAmong } from './live-watches.ts'
 import { WatchLimits, queuedEvents } from './watch-limits.ts'
 import type { Place, PlacedWatcher } from './watched-place.ts'
 import {
@@ -126,9 +128,9 @@ class DirectoryWatcher implements Hints {
     const suspects = this.#dirty.isEverything
       ? watchedFrom(this.#tree)
       : this.#dirty.directories().map((location) => findPlace(this.#tree, location))
-    for (const place of suspects)
-      if (place?.watcher !== undefined && this.#stillThere(place) && this.#eventsLost)
-        this.#renew(place)
+    for (const place of suspects) if (place?.watcher !== undefined) this.#stillThere(place)
+    if (this.#eventsLost)
+      for (const place of endedAmong(watchedFrom(this.#tree))) this.#renew(place)
     this.#eventsLost = false
     return this.#dirty.take()
   }
