@@ -11,6 +11,9 @@ demo: node_modules/.installed ## Install, then tell the whole story on this mach
 test: node_modules/.installed ## Install, then run every test, against a real Ceph RGW that the suite starts
 	@npm test --silent
 
+bench: node_modules/.installed ## Measure beside restic, on this machine; BENCH="--rounds 2 --only many-files" says less
+	@npm run --silent bench -- $(BENCH)
+
 lint: node_modules/.installed ## Check types, architecture and format
 	@npm run --silent lint
 
@@ -27,4 +30,4 @@ node_modules/.installed: package.json package-lock.json
 	@npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
-.PHONY: help demo test lint format install clean
+.PHONY: help demo test bench lint format install clean
