@@ -44,7 +44,7 @@ export const VerdictSchema = v.object({
 export type Verdict = v.InferOutput<typeof VerdictSchema>
 export type NewVerdict = Omit<Verdict, 'format' | 'kind' | 'stream'>
 
-/** More names do not go into a verdict for the same versions: it stays small. */
+/** More names do not go into a verdict: it stays small. How many files are lost, it always says. */
 const LISTED_FILES = 1000
 
 export interface ListedVerdict extends VerdictFacts {
@@ -77,7 +77,7 @@ export async function recordVerdict(
     kind: 'verdict',
     stream: formatStreamName(stream),
     ...verdict,
-    damaged: damaged.map((each) => ({ ...each, lost: each.lost.slice(0, LISTED_FILES) })),
+    damaged: firstNames(damaged),
   })
   const [newest] = await store.list(verdictsPrefix(stream), { limit: 1 })
   let number = newest === undefined ? 0 : (factsOfVerdictKey(newest.key)?.number ?? 0)
@@ -88,6 +88,15 @@ export async function recordVerdict(
     // Two runs at once may share a number, or leave the same verdict twice: neither hides the other.
     if ((await store.create(key, body)) === 'created') return key
   }
+}
+
+function firstNames(damaged: readonly DamagedVersions[]): DamagedVersions[] {
+  let left = LISTED_FILES
+  return damaged.map((each) => {
+    const lost = each.lost.slice(0, left)
+    left -= lost.length
+    return { ...each, lost }
+  })
 }
 
 /** Throws `CorruptObjectError`, also when the object has gone. */

@@ -218,13 +218,14 @@ describe('what is no damage', () => {
   })
 })
 
-describe('what the agent is told', () => {
-  async function filesToReadAgain(): Promise<Set<string>> {
-    await recordResult(from(), await verify())
-    const { entries } = await loadManifest(store, from().log, numbers.at(-1) ?? 0)
-    return withoutDamaged(entries.values(), await readDamage(store, STREAM))
-  }
+/** Names of files of the head that an agent ships again after a verification. */
+async function filesToReadAgain(): Promise<Set<string>> {
+  await recordResult(from(), await verify())
+  const { entries } = await loadManifest(store, from().log, numbers.at(-1) ?? 0)
+  return withoutDamaged(entries.values(), await readDamage(store, STREAM))
+}
 
+describe('what the agent is told', () => {
   it('is nothing of a sound stream', async () => {
     expect(await filesToReadAgain()).toEqual(new Set())
   })

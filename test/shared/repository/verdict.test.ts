@@ -62,6 +62,15 @@ it('is listed newest first, and told by the listing alone', async () => {
   expect(await readVerdict(store, STREAM, newest?.key ?? '')).toMatchObject(SAMPLE)
 })
 
+it('stays small, and says how much is lost all the same', async () => {
+  const paths = Array.from({ length: 800 }, (_none, i) => `/data/${i}`)
+  const [first] = lost(...paths)
+  if (first === undefined) throw new Error('nothing is lost')
+  await record({ ...ALL, damaged: [first, { ...first, from: 7, to: 9 }] })
+  expect((await standing(3))?.damage).toMatchObject({ files: 800, lost: { length: 800 } })
+  expect((await standing(8))?.damage).toMatchObject({ files: 800, lost: { length: 200 } })
+})
+
 it('of two runs at once, both are kept', async () => {
   await Promise.all([
     recordVerdict(store, STREAM, ALL),
