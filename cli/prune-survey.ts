@@ -1,20 +1,16 @@
 /** Everything that prune has to know of a stream before it decides: headers first, then what the versions' manifests need. */
-import { CorruptObjectError } from '../shared/errors.ts'
+import type { PackedFrame } from '../shared/repository/entry.ts'
 import type { LogRecord, VersionRecord } from '../shared/repository/log-record.ts'
 import { heldVersions } from '../shared/repository/holds.ts'
+import { Places } from '../shared/repository/manifest.ts'
 import type { Moved } from '../shared/repository/moved-pack.ts'
 import { readMoved } from '../shared/repository/moved-pack.ts'
-import {
-  movedPrefix,
-  packsPrefix,
-  streamPrefix,
-  versionKey,
-} from '../shared/repository/object-keys.ts'
+import { movedPrefix, packsPrefix, streamPrefix } from '../shared/repository/object-keys.ts'
 import { listTags, readTag } from '../shared/repository/tags.ts'
-import { decodeDelta } from '../shared/repository/version-object.ts'
+import { readDelta } from '../shared/repository/version-object.ts'
 import type { LoggedRecord } from '../shared/repository/version-log.ts'
 import type { FrameSet, Need } from '../shared/retention/live-frames.ts'
-import { LiveFrames } from '../shared/retention/live-frames.ts'
+import { LiveFrames, framesOf } from '../shared/retention/live-frames.ts'
 import type { ListedPart } from '../shared/retention/object-plan.ts'
 import { withBases } from '../shared/retention/used-objects.ts'
 import { inOrder } from './in-order.ts'
@@ -117,13 +113,18 @@ export async function framesNeeded(
     (n) => versions.get(n)?.manifest.base ?? 0,
   )
   const live = new LiveFrames()
+  const places = new Places()
   let read = 0
   const walk = async (base: number): Promise<void> => {
     const next = (toldAgainst.get(base) ?? []).flatMap((n) => versions.get(n) ?? [])
-    const deltas = inOrder(next, async (record) => ({ record, told: await delta(from, record) }))
-    for await (const { record, told } of deltas) {
+    const manifests = inOrder(next, async (record) => ({
+      record,
+      said: await told(from, record, places),
+    }))
+    for await (const { record, said } of manifests) {
       say(`reading manifests: ${(read += 1)} of ${all.size}`)
-      live.enter(told)
+      live.enter()
+      for (const [name, frames] of said) live.say(name, frames)
       const need = needOf(record.n)
       if (need !== undefined) live.count(need)
       await walk(record.n)
@@ -134,10 +135,18 @@ export async function framesNeeded(
   return live.frames
 }
 
-async function delta({ store, log }: StreamInRepository, record: VersionRecord) {
-  const key = versionKey(log.stream, record.n)
-  const { offset, storedBytes } = record.manifest.frame
-  const object = await store.get(key, { offset, lengthBytes: storedBytes })
-  if (object === undefined) throw new CorruptObjectError(key, 'it has gone while it was read')
-  return decodeDelta(key, record, object.body)
+type Told = [name: string, frames: readonly PackedFrame[]][]
+
+/** What a version's own manifest says: of each name that it has or lacks, the frames. */
+async function told(
+  { store, log }: StreamInRepository,
+  record: VersionRecord,
+  places: Places,
+): Promise<Told> {
+  const said: Told = []
+  for await (const lines of readDelta(store, log, record, places))
+    for (const line of lines)
+      if (line.kind === 'entry') said.push([line.entry.name, framesOf(line.entry)])
+      else if (line.kind === 'gone') said.push([line.name, []])
+  return said
 }

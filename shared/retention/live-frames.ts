@@ -4,7 +4,7 @@
  * depth first, and no version's entries are ever gone over as a whole: the work follows the length of the deltas.
  * Memory: the entries of one version, and what the deltas down to it have replaced.
  */
-import type { Entry } from '../repository/entry.ts'
+import type { Entry, PackedFrame } from '../repository/entry.ts'
 import { isHole } from '../repository/entry.ts'
 
 /** Frames by their object (a pack, or `v<n>`) and offset, with the bytes that they take there. */
@@ -13,44 +13,33 @@ export type FrameSet = Map<string, Map<number, number>>
 /** `kept`: by versions that stay. `planned`: by versions that are about to go, and may yet be kept. */
 export type Need = 'kept' | 'planned'
 
-interface Place {
-  readonly pack: string
-  readonly offset: number
-  readonly storedBytes: number
-}
-
 /** What one delta says of one name, while the walk is below that delta. */
 interface Saying {
-  readonly places: readonly Place[]
+  readonly places: readonly PackedFrame[]
   /** What the deltas above say of it. */
   readonly before: Saying | undefined
   /** How many versions had counted when it came (back) into sight. */
   seen: Record<Need, number>
 }
 
-interface Told {
-  readonly changed: Iterable<Entry>
-  readonly gone: Iterable<string>
-}
-
 export class LiveFrames {
   readonly frames: Record<Need, FrameSet> = { kept: new Map(), planned: new Map() }
   readonly #counted: Record<Need, number> = { kept: 0, planned: 0 }
   readonly #inSight = new Map<string, Saying>()
-  readonly #path: (readonly string[])[] = []
+  /** The names that each version down to the one at hand says something of. */
+  readonly #path: string[][] = []
 
   /** Goes down to a version that is told against the one at hand, or to one that is told in full. */
-  enter({ changed, gone }: Told): void {
-    const names: string[] = []
-    const say = (name: string, places: readonly Place[]) => {
-      const before = this.#inSight.get(name)
-      if (before !== undefined) this.#settle(before)
-      this.#inSight.set(name, { places, before, seen: { ...this.#counted } })
-      names.push(name)
-    }
-    for (const name of gone) say(name, [])
-    for (const entry of changed) say(entry.name, placesOf(entry))
-    this.#path.push(names)
+  enter(): void {
+    this.#path.push([])
+  }
+
+  /** What the version at hand says of a name: its entry's frames; none for one that has gone. */
+  say(name: string, places: readonly PackedFrame[]): void {
+    const before = this.#inSight.get(name)
+    if (before !== undefined) this.#settle(before)
+    this.#inSight.set(name, { places, before, seen: { ...this.#counted } })
+    this.#path.at(-1)?.push(name)
   }
 
   /** The version at hand counts. */
@@ -60,7 +49,7 @@ export class LiveFrames {
 
   /** Goes back up to the version that the one at hand is told against. After the last one, `frames` is whole. */
   leave(): void {
-    for (const name of this.#path.pop() ?? []) {
+    for (const name of (this.#path.pop() ?? []).toReversed()) {
       const saying = this.#inSight.get(name)
       if (saying === undefined) continue
       this.#settle(saying)
@@ -81,22 +70,24 @@ export class LiveFrames {
   }
 }
 
-export function addFrame(frames: FrameSet, { pack, offset, storedBytes }: Place): void {
+export function addFrame(
+  frames: FrameSet,
+  { pack, offset, storedBytes }: Omit<PackedFrame, 'plainBytes'>,
+): void {
   const inPack = frames.get(pack)
   if (inPack === undefined) frames.set(pack, new Map([[offset, storedBytes]]))
   else inPack.set(offset, storedBytes)
 }
 
-/** Small files share a frame: neighbours of one file are named once. */
-function placesOf(entry: Entry): Place[] {
+/** The frames that an entry's bytes lie in; neighbours of one file in one frame are named once. */
+export function framesOf(entry: Entry): PackedFrame[] {
   if (entry.type !== 'file') return []
-  const places: Place[] = []
+  const frames: PackedFrame[] = []
   for (const chunk of entry.chunks) {
     if (isHole(chunk)) continue
-    const { pack, frame } = chunk
-    const last = places.at(-1)
-    if (last?.pack !== pack || last.offset !== frame.offset)
-      places.push({ pack, offset: frame.offset, storedBytes: frame.storedBytes })
+    const last = frames.at(-1)
+    if (last?.pack !== chunk.frame.pack || last.offset !== chunk.frame.offset)
+      frames.push(chunk.frame)
   }
-  return places
+  return frames
 }

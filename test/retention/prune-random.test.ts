@@ -42,7 +42,7 @@ class History {
     const { world } = this
     const random = this.#random
     const what = random.below(100)
-    if (what < 45) this.#commit()
+    if (what < 45) await this.#commit()
     else if (what < 60) world.pass(random.below(5 * HOUR_MS))
     else if (what < 64) this.#writers.push(world.start())
     else if (what < 67) await this.#restore()
@@ -53,7 +53,7 @@ class History {
     else await this.prune()
   }
 
-  #commit(): void {
+  async #commit(): Promise<void> {
     const random = this.#random
     // A writer that was superseded long ago has nothing that anybody vouches for; its branch is as young as this step.
     const writer = this.#writers.at(random.below(10) === 0 ? -2 : -1) ?? this.#writers[0]
@@ -62,7 +62,7 @@ class History {
     const isOldBranch = writer.branch && this.world.ms - (this.#seen.get(writer) ?? 0) > HOUR_MS
     if (isOldBranch) return
     this.#seen.set(writer, this.world.ms)
-    this.world.commit(writer, some(), {
+    await this.world.commit(writer, some(), {
       packed: random.below(4) > 0,
       full: random.below(6) === 0,
       bytes: random.below(2) === 0 ? 90_000 : 60,

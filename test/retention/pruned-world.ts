@@ -47,6 +47,8 @@ export interface Writer {
   chain: DeltaChain
 }
 
+type Place = Pick<StoredChunk, 'frame' | 'start' | 'lengthBytes'>
+
 type CommitParts = {
   packed?: boolean
   bytes?: number
@@ -54,6 +56,8 @@ type CommitParts = {
   /** All entries anew, told against no other version. */
   full?: boolean
 } & Partial<Pick<VersionRecord, 'complete' | 'reason' | 'keep' | 'tag'>>
+
+const SMALL = { packed: false, bytes: 40, gone: [] as readonly string[], full: false }
 
 export class PrunedWorld {
   readonly store = new MemoryStore()
@@ -98,8 +102,12 @@ export class PrunedWorld {
   }
 
   /** Commits: each change is a file of new bytes, in the version itself or, several frames together, in a pack. */
-  commit(writer: Writer, changes: readonly string[], more: CommitParts = {}): number {
-    const { packed = false, bytes = 40, gone: asked = [], full = false, ...parts } = more
+  async commit(
+    writer: Writer,
+    changes: readonly string[],
+    more: CommitParts = {},
+  ): Promise<number> {
+    const { packed, bytes, gone: asked, full, ...parts } = { ...SMALL, ...more }
     if (!writer.branch && this.#state.owner?.writer !== writer.name) this.#supersede(writer)
     if (full) writer.chain = new DeltaChain()
     const n = this.#newest + 1
@@ -110,9 +118,12 @@ export class PrunedWorld {
     const gone = asked.filter((name) => writer.files.has(name) && !changes.includes(name))
     for (const entry of entries) writer.files.set(entry.name, entry)
     for (const name of gone) writer.files.delete(name)
-    const changed = [...changes, ...gone]
+    const changed = new Set([...changes, ...gone])
     const plan = writer.chain.plan(changed, writer.files.size + 1)
-    const payload = encodeVersionPayload(packed ? [] : frames, deltaOf(writer.files, plan.names))
+    const payload = await encodeVersionPayload(
+      packed ? [] : frames,
+      deltaOf(writer.files, plan.names),
+    )
     const { name, open, lineage, branch, parent } = writer
     const manifest = { ...payload.manifest, base: plan.base, depth: plan.depth }
     const own = { writer: name, open, lineage, branch, parent, manifest, ...parts }
@@ -199,20 +210,14 @@ export class PrunedWorld {
     return undefined
   }
 
-  async #bytesHash({ pack, frame, start, lengthBytes }: StoredChunk): Promise<string | undefined> {
+  async #bytesHash({ frame, start, lengthBytes }: Place): Promise<string | undefined> {
     const range = { offset: frame.offset, lengthBytes: frame.storedBytes }
-    const found = await this.store.get(packKey(STREAM, pack), range)
+    const found = await this.store.get(packKey(STREAM, frame.pack), range)
     if (found !== undefined) return sha256Hex(found.body.subarray(start, start + lengthBytes))
-    const moved = await locateMoved(this.store, STREAM, pack)
+    const moved = await locateMoved(this.store, STREAM, frame.pack)
     const offset = moved?.offsets.get(frame.offset)
     if (moved === undefined || offset === undefined) return undefined
-    return this.#bytesHash({
-      id: '',
-      pack: moved.to,
-      frame: { ...frame, offset },
-      start,
-      lengthBytes,
-    })
+    return this.#bytesHash({ frame: { ...frame, pack: moved.to, offset }, start, lengthBytes })
   }
 
   #writer(name: string, open: number, lineage: string, parent: number): Writer {
@@ -271,8 +276,9 @@ const ROOT = { ...METADATA, name: '0', type: 'directory' as const }
 
 /** @param names that changed since the base. */
 function deltaOf(files: Files, names: ReadonlySet<string> | 'all'): ManifestDelta {
-  if (names === 'all') return { changed: [ROOT, ...files.values()], gone: [], faults: [] }
-  const changed = [...names].flatMap((name) => files.get(name) ?? [])
+  const all = names === 'all' ? [...files.keys()] : [...names]
+  const changed = [ROOT, ...all.flatMap((name) => files.get(name) ?? [])]
+  if (names === 'all') return { changed, gone: [], faults: [] }
   const gone = [...names].filter((name) => !files.has(name))
   return { changed, gone, faults: [] }
 }
@@ -282,8 +288,8 @@ function fileOf(name: string, pack: string, frames: readonly Buffer[], i: number
   const offset = frames.slice(0, i).reduce((sum, { length }) => sum + length, MAGIC.length)
   const bytes = frames[i] ?? Buffer.alloc(0)
   const lengthBytes = bytes.length
-  const frame = { offset, storedBytes: lengthBytes, plainBytes: lengthBytes }
-  const chunk: StoredChunk = { id: sha256Hex(bytes), lengthBytes, pack, frame, start: 0 }
+  const frame = { pack, offset, storedBytes: lengthBytes, plainBytes: lengthBytes }
+  const chunk: StoredChunk = { id: sha256Hex(bytes), lengthBytes, frame, start: 0 }
   return { ...METADATA, name, type: 'file', sizeBytes: lengthBytes, chunks: [chunk] }
 }
 
