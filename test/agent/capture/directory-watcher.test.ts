@@ -387,7 +387,7 @@ describe('limits', () => {
   })
 })
 
-it('keeps no process alive, and hints at nothing once it is closed', async () => {
+it('hints at nothing once it is closed', async () => {
   const heard = vi.fn<() => void>()
   hints.onHint(heard)
   void hints.close()
@@ -402,4 +402,16 @@ it('keeps no process alive, and hints at nothing once it is closed', async () =>
   await control.close()
   expect(heard).not.toHaveBeenCalled()
   expect(readdirSync(root)).toContain('after')
+})
+
+it('keeps no process alive', () => {
+  const module = path.resolve('agent/capture/directory-watcher.ts')
+  const script = `
+    import { watchDirectories } from ${JSON.stringify(module)}
+    const hints = watchDirectories(console.error)
+    hints.cover(process.cwd())
+    console.log(hints.watches)`
+  const argv = ['--input-type=module', '-e', script]
+  const said = execFileSync(process.execPath, argv, { cwd: root, timeout: 60_000 })
+  expect(said.toString()).toBe('1\n')
 })
