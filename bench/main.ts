@@ -118,5 +118,6 @@ try {
   await main(readOptions(), cancelling.signal)
 } catch (error) {
   console.error(error instanceof HoldfastError ? `bench: ${error.message}` : error)
-  process.exitCode = cancelling.signal.aborted ? CANCELLED : 1
+  // A case that was cancelled may still be waiting for something.
+  process.exit(cancelling.signal.aborted ? CANCELLED : 1)
 }

@@ -31,7 +31,10 @@ async function runOne(bench: Bench, one: Case, round: number, store: StoreKind):
       round,
       store,
       sides: round % 2 === 1 ? sides : sides.toReversed(),
-      newPlace: () => places.create(),
+      newPlace: () => {
+        bench.processes.refuseWhenCancelled()
+        return places.create()
+      },
     })
     await Promise.race([run, bench.processes.cancelled()])
   } finally {

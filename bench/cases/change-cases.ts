@@ -12,7 +12,7 @@ import type { Place } from '../stores/place.ts'
 import { changeOneFile } from './backup-cases.ts'
 
 const STORES = ['local', 'S3'] as const
-const CHANGES = 5
+const CHANGES = 3
 /** An agent lets a burst settle for a quarter of a second, or for a quarter of what was promised: here 10 ms. */
 const HASTY_WITHIN_MS = 40
 

@@ -34,7 +34,7 @@ export class Processes {
 
   /** Starts a program that goes on until it is told to end. */
   start(words: readonly string[], own: Environment = {}): ChildProcess {
-    this.#signal.throwIfAborted()
+    this.refuseWhenCancelled()
     const child = spawn(words[0] ?? '', words.slice(1), {
       env: { ...this.#environment, ...own },
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
@@ -64,7 +64,7 @@ export class Processes {
     }, LOOK_MS)
     try {
       const code = await endOf(child)
-      this.#signal.throwIfAborted()
+      this.refuseWhenCancelled()
       if (code !== 0)
         throw new ProgramFailed(
           `${words.join(' ')} ended with ${String(code)}: ${`${errors?.text}${out?.text}`.trim().slice(-2000)}`,
@@ -79,6 +79,11 @@ export class Processes {
       .map(Number)
     const cpuMs = ((user ?? 0) + (system ?? 0)) * 1000
     return { wallMs: (real ?? 0) * 1000, cpuMs, peakRssBytes, out: out?.text ?? '' }
+  }
+
+  /** Throws when the run is cancelled. */
+  refuseWhenCancelled(): void {
+    this.#signal.throwIfAborted()
   }
 
   /** Rejects when the run is cancelled; never resolves. */

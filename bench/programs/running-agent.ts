@@ -1,7 +1,8 @@
 /** The sidecar's program beside an app that has a volume, in a pod's surroundings. */
 import type { ChildProcess } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { rmSync } from 'node:fs'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
@@ -28,18 +29,14 @@ interface Line {
 
 export class RunningAgent {
   readonly #child: ChildProcess
-  readonly #volume: string
-  readonly #uid: string
   readonly #startedMs = performance.now()
   readonly #exited: Promise<unknown>
   #lines: Line[] = []
   #words = ''
   #ended = false
 
-  constructor(child: ChildProcess, volume: string, uid: string) {
+  constructor(child: ChildProcess) {
     this.#child = child
-    this.#volume = volume
-    this.#uid = uid
     this.#exited = new Promise((resolve) => {
       child.once('close', () => {
         this.#ended = true
@@ -79,12 +76,10 @@ export class RunningAgent {
     }
   }
 
-  /** Ends it as the kubelet does; its mark leaves the volume. */
+  /** Ends it as the kubelet does. */
   async stop(): Promise<void> {
     this.#child.kill('SIGTERM')
     await this.#exited
-    await rm(path.join(this.#volume, MARK_NAME), { force: true })
-    await rm(controlSocket(this.#uid), { force: true })
   }
 
   async #line(what: string, matches: (line: Line) => boolean): Promise<Line> {
@@ -107,7 +102,7 @@ export interface AgentOptions {
 /** Starts it and does not wait. */
 export async function startAgent(bench: Bench, options: AgentOptions): Promise<RunningAgent> {
   const { place, volume, withinMs = 5000 } = options
-  await rm(path.join(volume, MARK_NAME), { force: true })
+  rmSync(path.join(volume, MARK_NAME), { force: true })
   const podInfo = path.join(bench.work, POD_INFO_DIR)
   await mkdir(podInfo, { recursive: true })
   await writeFile(path.join(podInfo, 'annotations'), `${KEY.injected}="${INJECTED}"\n`)
@@ -126,7 +121,12 @@ export async function startAgent(bench: Bench, options: AgentOptions): Promise<R
     }).replaceAll('$$', '$'),
     HOLDFAST_HEALTH_PORT: String(await freePort()),
   })
-  return new RunningAgent(child, volume, uid)
+  // However it ends: the next one takes the volume for one without history.
+  child.once('exit', () => {
+    rmSync(path.join(volume, MARK_NAME), { force: true })
+    rmSync(controlSocket(uid), { force: true })
+  })
+  return new RunningAgent(child)
 }
 
 function assignmentOf(at: string): Omit<Assignment, 'store' | 'withinMs'> {
