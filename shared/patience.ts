@@ -16,22 +16,36 @@ const FIRST_WAIT_MS = 200
 const LAST_WAIT_MS = 60_000
 
 /**
- * Repeats an attempt until the store answers. Waits double from 0.2 s to a minute, each drawn between half and
- * all of it, so that the end of an outage is no stampede. Any other error ends it.
+ * How long to wait before each next look, in milliseconds: twice as long each time, a minute at most, each wait drawn
+ * between half and all of that. Of many who were stopped by the same thing at once, each comes back at its own time.
  */
+export class BackOff {
+  #mostMs: number
+
+  constructor(firstMs: number) {
+    this.#mostMs = firstMs
+  }
+
+  nextMs(): number {
+    const drawnMs = this.#mostMs * (0.5 + Math.random() / 2)
+    this.#mostMs = Math.min(this.#mostMs * 2, LAST_WAIT_MS)
+    return drawnMs
+  }
+}
+
+/** Repeats an attempt until the store answers, backing off from 0.2 s on. Any other error ends it. */
 export async function untilReachable<T>(attempt: () => Promise<T>, patience: Patience): Promise<T> {
   const { clock, giveUpAfterMs = Infinity, signal, onRetry } = patience
   const isStopped = () => signal?.aborted === true
   const endMs = clock.monotonicMs() + giveUpAfterMs
-  for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(waitMs * 2, LAST_WAIT_MS)) {
+  for (const backOff = new BackOff(FIRST_WAIT_MS); ;) {
     try {
       return await attempt()
     } catch (error) {
       if (!(error instanceof UnreachableError)) throw error
       if (isStopped() || clock.monotonicMs() >= endMs) throw error
       onRetry?.(error)
-      const drawnMs = waitMs * (0.5 + Math.random() / 2)
-      await clock.sleep(Math.min(drawnMs, endMs - clock.monotonicMs()), signal)
+      await clock.sleep(Math.min(backOff.nextMs(), endMs - clock.monotonicMs()), signal)
       if (isStopped()) throw error
     }
   }

@@ -6,7 +6,7 @@
  */
 import { HoldfastError } from '../../shared/errors.ts'
 import { UnreachableError } from '../../shared/object-store/object-store.ts'
-import { untilReachable } from '../../shared/patience.ts'
+import { BackOff, untilReachable } from '../../shared/patience.ts'
 import type { Hints } from '../capture/watcher.ts'
 import { leaveProof, logProves, markProves, mayStartOffline } from './app-has-run.ts'
 import type { Committer, TakeCapture } from './committer.ts'
@@ -24,6 +24,7 @@ export interface SessionOptions {
   readonly onReplicating: (replicator: Replicator) => void
 }
 
+/** The first wait of those that grow. */
 const RETRY_MS = 5_000
 /** One lost answer is no outage: a start on marks alone is for a store that says nothing for this long. */
 const DOWN_AFTER_MS = 2_000
@@ -58,6 +59,7 @@ export async function runSession(context: Context, options: SessionOptions): Pro
  */
 async function chooseWay(context: Context): Promise<'start' | 'join'> {
   const { status, stopping, patience } = context
+  const backOff = new BackOff(RETRY_MS)
   while (!stopping.aborted) {
     try {
       return await lookForProof(context)
@@ -66,7 +68,7 @@ async function chooseWay(context: Context): Promise<'start' | 'join'> {
       const isSilent = error instanceof UnreachableError
       const reason = isSilent ? `the store does not answer: ${error.message}` : error.message
       status.set({ phase: 'holding', reason })
-      await patience.clock.sleep(RETRY_MS, stopping)
+      await patience.clock.sleep(backOff.nextMs(), stopping)
     }
   }
   return 'start' // which ends at once
@@ -93,14 +95,14 @@ async function lookForProof(context: Context): Promise<'start' | 'join'> {
 }
 
 async function joinWhenPossible(context: Context): Promise<Committer> {
-  for (;;) {
+  for (const backOff = new BackOff(RETRY_MS); ;) {
     try {
       return await join(context, 'volume')
     } catch (error) {
       if (!(error instanceof HoldfastError)) throw error
       context.status.set({ problem: error.message })
       if (context.stopping.aborted) throw error
-      await context.patience.clock.sleep(RETRY_MS, context.stopping)
+      await context.patience.clock.sleep(backOff.nextMs(), context.stopping)
     }
   }
 }

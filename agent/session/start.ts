@@ -8,6 +8,7 @@
  */
 import { HoldfastError } from '../../shared/errors.ts'
 import { UnreachableError } from '../../shared/object-store/object-store.ts'
+import { BackOff } from '../../shared/patience.ts'
 import { Committer } from './committer.ts'
 import type { Context } from './context.ts'
 import { decide } from './decide.ts'
@@ -19,19 +20,20 @@ import { openDraft, probeFence } from './open.ts'
 import type { ActiveDecision } from './preparation.ts'
 import { prepare } from './preparation.ts'
 
-/** A start that holds looks again after this. */
+/** A start that holds looks again after this, then less and less often. */
 const HOLD_MS = 10_000
 
 /** Resolves when the app may be let go; undefined when the pod was told to stop before. */
 export async function start(context: Context): Promise<Committer | undefined> {
   const { status, stopping, patience } = context
   const own: Own = { n: undefined, waiting: { writer: '', sinceMs: 0 } }
+  const backOff = new BackOff(HOLD_MS)
   while (!stopping.aborted) {
     const outcome = await attempt(context, own)
     if (outcome instanceof Committer) return outcome
     if (outcome === 'again') continue
     status.set({ phase: 'holding', reason: outcome.hold })
-    await patience.clock.sleep(HOLD_MS, stopping)
+    await patience.clock.sleep(backOff.nextMs(), stopping)
   }
   return undefined
 }
