@@ -5,6 +5,8 @@
 import { createHash } from 'node:crypto'
 import { CorruptObjectError } from '../shared/errors.ts'
 import { MAX_FRAME_BYTES, decodeFrame } from '../shared/repository/frame.ts'
+import type { Moved } from '../shared/repository/moved-pack.ts'
+import { locateMoved } from '../shared/repository/moved-pack.ts'
 import { packKey } from '../shared/repository/object-keys.ts'
 import { inOrder } from './in-order.ts'
 import type { StreamInRepository } from './repository.ts'
@@ -14,6 +16,8 @@ const RANGE_BYTES = 8 * 1024 * 1024
 /** Bytes that nobody asked for are read along when they are fewer than this: cheaper than another request. */
 const GAP_BYTES = 64 * 1024
 const AT_ONCE = 2
+/** A pack may be compacted once more between being located and being read; not so often. */
+export const LOCATE_TIMES = 3
 
 /** What was found in the bytes, by the table's numbers of chunks, frames and packs. */
 export class Findings {
@@ -27,10 +31,15 @@ export class Findings {
   readBytes = 0
 }
 
-/** A run of frames in one object, `order[first]` to `order[last]`. */
-interface Range {
-  readonly pack: number
+/** Where a frame lies now: where chunks say, or where compaction has moved it. */
+interface FramePlace {
+  /** A pack's name, or `v<n>`. */
+  readonly object: string
   readonly offset: number
+}
+
+/** A run of frames in one object, `order[first]` to `order[last]`. */
+interface Range extends FramePlace {
   end: number
   readonly first: number
   last: number
@@ -40,6 +49,8 @@ export class FrameCheck {
   readonly findings = new Findings()
   readonly #table: ChunkTable
   readonly #from: StreamInRepository
+  /** Of compacted packs. */
+  readonly #moves = new Map<number, Moved>()
 
   constructor(table: ChunkTable, from: StreamInRepository) {
     this.#table = table
@@ -58,20 +69,22 @@ export class FrameCheck {
     }
     for (const [frame, chunks] of inFrames) {
       const { offset, storedBytes } = this.#table.frame(frame)
-      this.#checkFrame(frame, chunks, object.subarray(offset, offset + storedBytes))
+      this.#check(frame, chunks, () => object.subarray(offset, offset + storedBytes))
     }
+  }
+
+  /** A pack that is not there, because its frames have been moved. */
+  moved(pack: number, moved: Moved): void {
+    this.#moves.set(pack, moved)
   }
 
   /** Everything in an object that is not there. */
   markGone(pack: number, frames: Uint32Array, chunksOf: (frame: number) => Uint32Array): void {
-    this.findings.gone.add(pack)
     for (const frame of frames)
       if (this.#table.packOf(frame) === pack)
-        this.#fail(
-          frame,
-          chunksOf(frame),
-          `object ${this.#keyOf(pack)} is corrupt: it is not there`,
-        )
+        this.#check(frame, chunksOf(frame), () => {
+          throw this.#absent(frame)
+        })
   }
 
   /** @param frames in the order in which they lie. */
@@ -86,12 +99,13 @@ export class FrameCheck {
       AT_ONCE,
     )
     for await (const { range, body } of fetched) {
-      if (body === undefined) this.findings.gone.add(range.pack)
-      for (const frame of frames.subarray(range.first, range.last + 1)) {
-        const { offset, storedBytes } = this.#table.frame(frame)
-        const start = offset - range.offset
-        this.#checkFrame(frame, chunksOf(frame), body?.subarray(start, start + storedBytes))
-      }
+      for (const frame of frames.subarray(range.first, range.last + 1))
+        if (body === undefined) await this.#checkAlone(frame, chunksOf(frame))
+        else
+          this.#check(frame, chunksOf(frame), () => {
+            const start = (this.#placeOf(frame)?.offset ?? 0) - range.offset
+            return body.subarray(start, start + this.#table.frame(frame).storedBytes)
+          })
       onProgress(range.last + 1)
     }
   }
@@ -99,59 +113,112 @@ export class FrameCheck {
   #ranges(frames: Uint32Array): Range[] {
     const ranges: Range[] = []
     for (const [i, frame] of frames.entries()) {
-      const { offset, storedBytes } = this.#table.frame(frame)
-      const pack = this.#table.packOf(frame)
-      const end = offset + storedBytes
+      // A frame that was not moved with the others of its pack is looked for by itself.
+      const { object, offset } = this.#placeOf(frame) ?? { object: '', offset: 0 }
+      const end = offset + this.#table.frame(frame).storedBytes
       const last = ranges.at(-1)
       const fits =
-        last?.pack === pack && offset <= last.end + GAP_BYTES && end - last.offset <= RANGE_BYTES
+        last?.object === object &&
+        offset >= last.offset &&
+        offset <= last.end + GAP_BYTES &&
+        end - last.offset <= RANGE_BYTES
       if (fits) {
         last.end = Math.max(last.end, end)
         last.last = i
-      } else ranges.push({ pack, offset, end, first: i, last: i })
+      } else ranges.push({ object, offset, end, first: i, last: i })
     }
     return ranges
   }
 
-  async #fetch({ pack, offset, end }: Range): Promise<Buffer | undefined> {
+  /** Undefined for a frame that its pack's compaction has left out. */
+  #placeOf(frame: number): FramePlace | undefined {
+    const { offset } = this.#table.frame(frame)
+    const moved = this.#moves.get(this.#table.packOf(frame))
+    if (moved === undefined) return { object: this.#nameOf(frame), offset }
+    const to = moved.offsets.get(offset)
+    return to === undefined ? undefined : { object: moved.to, offset: to }
+  }
+
+  #nameOf(frame: number): string {
+    return this.#table.packs[this.#table.packOf(frame)] ?? ''
+  }
+
+  async #fetch({ object, offset, end }: FramePlace & { end: number }): Promise<Buffer | undefined> {
+    if (object === '') return undefined
     // What a hostile manifest claims is not asked for: the frame will be found to end too early.
     const lengthBytes = Math.min(end - offset, MAX_FRAME_BYTES)
-    const object = await this.#from.store.get(this.#keyOf(pack), { offset, lengthBytes })
-    this.findings.readBytes += object?.body.length ?? 0
-    return object?.body
+    const key = packKey(this.#from.log.stream, object)
+    const found = await this.#from.store.get(key, { offset, lengthBytes })
+    this.findings.readBytes += found?.body.length ?? 0
+    return found?.body
   }
 
-  #checkFrame(frame: number, chunks: Iterable<number>, stored: Buffer | undefined): void {
-    const key = this.#keyOf(this.#table.packOf(frame))
-    let plain: Buffer
+  /** The object has gone meanwhile: its frames may have been moved since. */
+  async #checkAlone(frame: number, chunks: Iterable<number>): Promise<void> {
+    let stored: Buffer | undefined
+    let problem: CorruptObjectError | undefined
     try {
-      if (stored === undefined) throw new CorruptObjectError(key, 'it is not there')
-      plain = decodeFrame(key, stored, this.#table.frame(frame))
+      stored = await this.#fetchMoved(frame)
     } catch (error) {
       if (!(error instanceof CorruptObjectError)) throw error
-      this.#fail(frame, chunks, error.message)
+      problem = error
+    }
+    this.#check(frame, chunks, () => {
+      if (stored === undefined) throw problem ?? this.#absent(frame)
+      return stored
+    })
+  }
+
+  async #fetchMoved(frame: number): Promise<Buffer | undefined> {
+    const { store, log } = this.#from
+    for (let times = 0; times < LOCATE_TIMES; times += 1) {
+      const moved = await locateMoved(store, log.stream, this.#nameOf(frame))
+      if (moved === undefined) return undefined
+      // Not noted in `#moves`: ranges that are on their way were made without it.
+      const { offset, storedBytes } = this.#table.frame(frame)
+      const to = moved.offsets.get(offset)
+      if (to === undefined) return undefined
+      const stored = await this.#fetch({ object: moved.to, offset: to, end: to + storedBytes })
+      if (stored !== undefined) return stored
+    }
+    return undefined
+  }
+
+  #absent(frame: number): CorruptObjectError {
+    const pack = this.#table.packOf(frame)
+    const isMoved = this.#moves.has(pack)
+    if (!isMoved) this.findings.gone.add(pack)
+    return new CorruptObjectError(
+      packKey(this.#from.log.stream, this.#nameOf(frame)),
+      isMoved ? 'it was compacted, without a part that is needed' : 'it is not there',
+    )
+  }
+
+  /** @param read the frame's stored bytes, or the `CorruptObjectError` that says why there are none. */
+  #check(frame: number, chunks: Iterable<number>, read: () => Buffer): void {
+    const key = packKey(this.#from.log.stream, this.#placeOf(frame)?.object ?? this.#nameOf(frame))
+    let plain: Buffer
+    try {
+      plain = decodeFrame(key, read(), this.#table.frame(frame))
+    } catch (error) {
+      if (!(error instanceof CorruptObjectError)) throw error
+      this.findings.badFrames.add(frame)
+      this.#mark(chunks, () => error.message)
       return
     }
-    for (const chunk of chunks) {
-      this.findings.checked.add(chunk)
+    this.#mark(chunks, (chunk) => {
       const { id, start, end } = this.#table.chunk(chunk)
-      if (createHash('sha256').update(plain.subarray(start, end)).digest('hex') !== id)
-        this.findings.bad.set(
-          chunk,
-          `object ${key} is corrupt: chunk ${id} does not match its hash`,
-        )
-    }
+      return createHash('sha256').update(plain.subarray(start, end)).digest('hex') === id
+        ? undefined
+        : `object ${key} is corrupt: chunk ${id} does not match its hash`
+    })
   }
 
-  #fail(frame: number, chunks: Iterable<number>, why: string): void {
-    this.findings.badFrames.add(frame)
+  #mark(chunks: Iterable<number>, whyBad: (chunk: number) => string | undefined): void {
     for (const chunk of chunks) {
       this.findings.checked.add(chunk)
-      this.findings.bad.set(chunk, why)
+      const why = whyBad(chunk)
+      if (why !== undefined) this.findings.bad.set(chunk, why)
     }
-  }
-
-  #keyOf(pack: number): string {
-    return packKey(this.#from.log.stream, this.#table.packs[pack] ?? '')
   }
 }

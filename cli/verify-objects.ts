@@ -1,8 +1,12 @@
 /** What a stream has besides its log and the packs that versions refer to: tags, the head, and what nothing refers to. */
 import { CorruptObjectError } from '../shared/errors.ts'
 import type { VersionRecord } from '../shared/repository/log-record.ts'
-import { packsPrefix, streamPrefix } from '../shared/repository/object-keys.ts'
+import type { ObjectInfo, ObjectStore } from '../shared/object-store/object-store.ts'
+import { readMoved } from '../shared/repository/moved-pack.ts'
+import { movedPrefix, packsPrefix, streamPrefix } from '../shared/repository/object-keys.ts'
 import { listTags, readTag } from '../shared/repository/tags.ts'
+import type { StreamName } from '../shared/stream-name.ts'
+import { inOrder } from './in-order.ts'
 import type { StreamInRepository } from './repository.ts'
 
 export async function checkOtherObjects(
@@ -44,18 +48,55 @@ function headProblems(versions: readonly VersionRecord[], known: ReadonlySet<num
 }
 
 /** Folders of a stream whose objects need nobody to refer to them; what lies elsewhere is a pack, or somebody else's. */
-const OWN_FOLDERS = new Set(['versions', 'tags', 'verdicts', 'damaged', 'holds', 'prune', 'moved'])
+const OWN_FOLDERS = new Set([
+  'versions',
+  'tags',
+  'verdicts',
+  'damaged',
+  'holds',
+  'prune',
+  'moved',
+  'clock',
+])
 
 async function unreferenced(
-  { store, log }: StreamInRepository,
+  from: StreamInRepository,
   packs: ReadonlySet<string>,
 ): Promise<string[]> {
+  const { store, log } = from
   const prefix = streamPrefix(log.stream)
   const objects = await store.list(prefix)
+  const targets = new Set(await moveTargets(from, objects))
   return objects.flatMap(({ key }) => {
     const [folder = '', ...rest] = key.slice(prefix.length).split('/')
     if (OWN_FOLDERS.has(folder) && rest.length > 0) return []
     const pack = key.slice(packsPrefix(log.stream).length)
-    return folder === 'packs' && packs.has(pack) ? [] : key
+    return folder === 'packs' && (packs.has(pack) || targets.has(pack)) ? [] : key
   })
+}
+
+/** Packs that compaction has moved frames to. */
+async function moveTargets(
+  { store, log }: StreamInRepository,
+  objects: readonly ObjectInfo[],
+): Promise<string[]> {
+  const prefix = movedPrefix(log.stream)
+  const names = objects.flatMap(({ key }) =>
+    key.startsWith(prefix) ? key.slice(prefix.length) : [],
+  )
+  const targets: string[] = []
+  for await (const moved of inOrder(names, (name) => targetOf(store, log.stream, name)))
+    targets.push(...moved)
+  return targets
+}
+
+async function targetOf(store: ObjectStore, stream: StreamName, pack: string): Promise<string[]> {
+  try {
+    const moved = await readMoved(store, stream, pack)
+    return moved === undefined ? [] : [moved.to]
+  } catch (error) {
+    // What it should bring is told as lost, if a version needs it.
+    if (error instanceof CorruptObjectError) return []
+    throw error
+  }
 }

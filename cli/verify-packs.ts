@@ -2,6 +2,8 @@
 import * as v from 'valibot'
 import { requireClear } from '../shared/encryption/sealed-header.ts'
 import { CorruptObjectError } from '../shared/errors.ts'
+import type { Moved } from '../shared/repository/moved-pack.ts'
+import { locateMoved } from '../shared/repository/moved-pack.ts'
 import { readHeader } from '../shared/repository/object-file.ts'
 import { packKey } from '../shared/repository/object-keys.ts'
 import { formatStreamName } from '../shared/stream-name.ts'
@@ -10,6 +12,7 @@ import type { StreamInRepository } from './repository.ts'
 import type { Coverage } from './verify-coverage.ts'
 import { chooseFrames } from './verify-coverage.ts'
 import type { FrameCheck } from './verify-frames.ts'
+import { LOCATE_TIMES } from './verify-frames.ts'
 import type { ChunkTable } from './verify-table.ts'
 
 const PackHeader = v.object({ kind: v.literal('pack'), stream: v.string(), name: v.string() })
@@ -24,7 +27,8 @@ export async function checkPacks(
 ): Promise<string[]> {
   const frames = table.framesInOrder()
   const chunksOf = table.chunksByFrame()
-  const { problems, suspect, gone } = await checkHeaders(from, table.packs)
+  const { problems, suspect, gone, moves } = await checkHeaders(from, table.packs)
+  for (const [pack, moved] of moves) check.moved(pack, moved)
   for (const pack of gone) check.markGone(pack, frames, chunksOf)
   const { checked } = check.findings
   const left = frames.filter((frame) => chunksOf(frame).some((chunk) => !checked.has(chunk)))
@@ -45,6 +49,13 @@ interface HeaderChecks {
   readonly problems: string[]
   readonly suspect: ReadonlySet<number>
   readonly gone: ReadonlySet<number>
+  readonly moves: ReadonlyMap<number, Moved>
+}
+
+interface PackState {
+  readonly state: 'sound' | 'gone' | { readonly problem: string }
+  /** Where its frames lie, if not in itself. */
+  readonly moved?: Moved
 }
 
 async function checkHeaders(
@@ -54,19 +65,40 @@ async function checkHeaders(
   const problems: string[] = []
   const suspect = new Set<number>()
   const gone = new Set<number>()
+  const moves = new Map<number, Moved>()
   // The headers of version objects were read with the log.
   const own = [...packs.keys()].filter((pack) => packs[pack]?.startsWith('v') === false)
   const states = inOrder(own, async (pack) => ({
     pack,
-    state: await headerState(from, packs[pack] ?? ''),
+    ...(await stateOf(from, packs[pack] ?? '')),
   }))
-  for await (const { pack, state } of states)
+  for await (const { pack, state, moved } of states) {
+    if (moved !== undefined) moves.set(pack, moved)
     if (state === 'gone') gone.add(pack)
     else if (state !== 'sound') {
       problems.push(state.problem)
       suspect.add(pack)
     }
-  return { problems, suspect, gone }
+  }
+  return { problems, suspect, gone, moves }
+}
+
+/** A pack that is gone may have been compacted: then the one that its frames were moved to is looked at. */
+async function stateOf(from: StreamInRepository, pack: string): Promise<PackState> {
+  const state = await headerState(from, pack)
+  if (state !== 'gone') return { state }
+  try {
+    for (let times = 0; times < LOCATE_TIMES; times += 1) {
+      const moved = await locateMoved(from.store, from.log.stream, pack)
+      if (moved === undefined) break
+      const ofTarget = await headerState(from, moved.to)
+      if (ofTarget !== 'gone') return { state: ofTarget, moved }
+    }
+    return { state }
+  } catch (error) {
+    if (error instanceof CorruptObjectError) return { state: { problem: error.message } }
+    throw error
+  }
 }
 
 /** A pack says what it is, so that it can be understood without any manifest. */

@@ -16,8 +16,9 @@ import { openStore } from '../../shared/object-store/open-store.ts'
 import type { ByteRange } from '../../shared/object-store/object-store.ts'
 import { AccessDeniedError } from '../../shared/object-store/object-store.ts'
 import { readDamage, withoutDamaged } from '../../shared/repository/damage.ts'
+import { encodeMoved } from '../../shared/repository/moved-pack.ts'
 import { decodeHeader, encodeObject } from '../../shared/repository/object-file.ts'
-import { packKey, packsPrefix, versionKey } from '../../shared/repository/object-keys.ts'
+import { movedKey, packKey, packsPrefix, versionKey } from '../../shared/repository/object-keys.ts'
 import { VersionLog } from '../../shared/repository/version-log.ts'
 import { loadManifest } from '../../shared/repository/version-object.ts'
 import { MemoryStore, patience } from '../shared/repository/memory-store.ts'
@@ -94,12 +95,16 @@ function spoil(key: string, at: number): void {
   body?.writeUInt8(body.readUInt8(at) ^ 1, at)
 }
 
+function put(key: string, body: Buffer): void {
+  store.objects.set(key, { body, modifiedAt: new Date() })
+}
+
 function rewriteHeader(key: string, change: object): void {
   const object = store.objects.get(key)
   const header = decodeHeader(key, object?.body ?? Buffer.alloc(0)) as object
   // No frames: what stands before the header is not read before the header is understood.
   const body = encodeObject([], { ...header, ...change })
-  store.objects.set(key, { body, modifiedAt: new Date() })
+  put(key, body)
 }
 
 describe('what is read', () => {
@@ -164,7 +169,7 @@ describe('what is no damage', () => {
   it('an object whose end is not as in this format, and whose first line names another one', async () => {
     const key = versionKey(STREAM, numbers[3] ?? 0)
     const body = Buffer.from('holdfast/3\nsomething that nobody here can know\n')
-    store.objects.set(key, { body, modifiedAt: new Date() })
+    put(key, body)
     await expect(verify()).rejects.toThrow(NewerFormatError)
   })
 
@@ -186,7 +191,7 @@ describe('what is no damage', () => {
     const line = JSON.stringify({ ...header, weather: 'fair' })
     const frames = body.subarray(11, body.lastIndexOf(`\n${JSON.stringify(header)}\n`))
     const again = encodeObject([frames], JSON.parse(line) as object)
-    store.objects.set(key, { body: again, modifiedAt: new Date() })
+    put(key, again)
     expect(await verify()).toMatchObject({ damaged: [], problems: [] })
   })
 
@@ -225,6 +230,81 @@ async function filesToReadAgain(): Promise<Set<string>> {
   return withoutDamaged(entries.values(), await readDamage(store, STREAM))
 }
 
+describe('a compacted pack', () => {
+  let pack: string
+  let target: string
+  let offsets: Map<number, number>
+
+  /** Its frames, one after the other, in another pack behind some other bytes; both are there. */
+  beforeEach(() => {
+    const [key = ''] = [...store.objects.keys()].filter((each) => each.includes('/packs/'))
+    pack = key.slice(packsPrefix(STREAM).length)
+    target = 'f'.repeat(32)
+    const body = store.objects.get(key)?.body ?? Buffer.alloc(0)
+    const header = decodeHeader(key, body) as { frames: { offset: number; storedBytes: number }[] }
+    const frames: Buffer[] = [Buffer.from('other bytes')]
+    offsets = new Map()
+    let at = 11 + 'other bytes'.length
+    for (const { offset, storedBytes } of header.frames) {
+      frames.push(body.subarray(offset, offset + storedBytes))
+      offsets.set(offset, at)
+      at += storedBytes
+    }
+    put(packKey(STREAM, target), encodeObject(frames, { ...header, name: target, frames: [] }))
+    put(movedKey(STREAM, pack), encodeMoved(STREAM, pack, { to: target, offsets }))
+  })
+
+  it('is read where its frames lie, as long as it is there, and where they were moved to', async () => {
+    expect(await verify()).toMatchObject({ damaged: [], problems: [], unreferenced: [] })
+    store.objects.delete(packKey(STREAM, pack))
+    const { damaged, problems, unreferenced, chunks, checkedChunks } = await verify()
+    expect({ damaged, problems, unreferenced }).toEqual({
+      damaged: [],
+      problems: [],
+      unreferenced: [],
+    })
+    expect(checkedChunks).toBe(chunks)
+    const fetches = store.fetches.filter(({ key }) => key === packKey(STREAM, target))
+    expect(fetches.length).toBeLessThan(offsets.size + 2)
+  })
+
+  it('that is removed while the run goes on is read where its frames were moved to', async () => {
+    const get = store.get.bind(store)
+    store.get = (key, range) => {
+      const found = get(key, range)
+      // Its header was read; its frames are found gone.
+      store.objects.delete(packKey(STREAM, pack))
+      return found
+    }
+    expect(await verify()).toMatchObject({ damaged: [], problems: [] })
+    expect(store.objects.has(packKey(STREAM, pack))).toBe(false)
+  })
+
+  it('that is damaged in its new place is noted by the name that versions know', async () => {
+    store.objects.delete(packKey(STREAM, pack))
+    spoil(packKey(STREAM, target), 2000)
+    const names = await filesToReadAgain()
+    expect(names.size).toBeGreaterThan(0)
+    expect(names.size).toBeLessThan(3)
+    expect([...(await readDamage(store, STREAM)).keys()]).toEqual([pack])
+  })
+
+  it('that was moved without a part that is needed has lost that part', async () => {
+    store.objects.delete(packKey(STREAM, pack))
+    const [first = 0] = offsets.keys()
+    offsets.delete(first)
+    put(movedKey(STREAM, pack), encodeMoved(STREAM, pack, { to: target, offsets }))
+    const { damaged } = await verify()
+    expect(damaged.flatMap(({ lost }) => lost.map(({ why }) => why)).join()).toContain('compacted')
+    expect(await readDamage(store, STREAM)).toEqual(new Map())
+    await filesToReadAgain()
+    expect((await readDamage(store, STREAM)).get(pack)).toMatchObject({
+      gone: false,
+      frames: new Set([first]),
+    })
+  })
+})
+
 describe('what the agent is told', () => {
   it('is nothing of a sound stream', async () => {
     expect(await filesToReadAgain()).toEqual(new Set())
@@ -261,7 +341,7 @@ describe('what the agent is told', () => {
     const broken = numbers[1] ?? 0
     const body = store.objects.get(versionKey(STREAM, broken))?.body ?? Buffer.alloc(0)
     const cut = body.subarray(0, body.length - 30)
-    store.objects.set(versionKey(STREAM, broken), { body: cut, modifiedAt: new Date() })
+    put(versionKey(STREAM, broken), cut)
     await recordResult(from(), await verify())
     const damage = await readDamage(store, STREAM)
     expect([...damage].filter(([, { manifest }]) => manifest).map(([pack]) => pack)).toEqual([
