@@ -7,7 +7,7 @@ const SYSTEM = ['/usr/share', '/usr/lib', '/usr/include', '/usr/local', '/usr/li
 /** Npm packages: a small Debian has too few files of its own. */
 const PACKAGES = path.join(import.meta.dirname, '../../node_modules')
 /** A file may be so many times as large as the mean that is asked for, as long as those before it left room. */
-const LARGE = 400
+const LARGE = 2000
 
 /**
  * Small files are all taken; a large one only where the mean of those before it leaves room for it, so that the whole

@@ -22,13 +22,17 @@ const require = createRequireOfBundle(import.meta.url)`
 export async function bundleProgram(program: Program, folder: string): Promise<string> {
   const outdir = path.join(folder, program)
   await rm(outdir, { recursive: true, force: true })
-  const entry = path.join(REPOSITORY, program, 'main.ts')
+  return bundle(path.join(REPOSITORY, program, 'main.ts'), outdir)
+}
+
+/** Makes `<outdir>/<name of the entry>.mjs` and what belongs to it. Returns the path of it. */
+export async function bundle(entry: string, outdir: string): Promise<string> {
   // Workers are found while their parents are bundled, and may have workers of their own.
   for (let entries = new Set([entry]), known = 0; known < entries.size;) {
     known = entries.size
     entries = await bundleEntries([...entries], outdir)
   }
-  return path.join(outdir, 'main.mjs')
+  return path.join(outdir, `${entryName(entry)}.mjs`)
 }
 
 /** Resolves to the entries and the worker programs that their code names. */

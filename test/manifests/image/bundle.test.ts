@@ -1,0 +1,85 @@
+import { spawn } from 'node:child_process'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { bundle, bundleProgram, PROGRAMS } from '../../../manifests/image/bundle.ts'
+
+let folder: string
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'holdfast-bundle-'))
+  for (const program of PROGRAMS) await bundleProgram(program, join(folder, 'programs'))
+})
+
+afterAll(() => rm(folder, { recursive: true }))
+
+function mainOf(program: string): string {
+  return join(folder, 'programs', program, 'main.mjs')
+}
+
+/** Runs a bundled program far away from any `node_modules`. */
+async function run(main: string, ...words: string[]): Promise<{ code: number; said: string }> {
+  const child = spawn(process.execPath, [main, ...words], { cwd: folder, env: {} })
+  const exited = new Promise<number>((resolve) => child.once('close', resolve))
+  const [out, errors] = await Promise.all([text(child.stdout), text(child.stderr)])
+  return { code: await exited, said: out + errors }
+}
+
+/** Source text that hands whatever its worker says to `answer`. */
+function startsWorker(file: string): string {
+  return `import { Worker } from 'node:worker_threads'
+    new Worker(new URL('${file}', import.meta.url)).on('message', (text) => answer(text))\n`
+}
+
+describe('a bundled program', () => {
+  it('ships, verifies and restores as the sources do', async () => {
+    const [from, to, repository] = ['from', 'to', 'repository'].map((name) => join(folder, name))
+    await mkdir(from ?? '')
+    await mkdir(repository ?? '')
+    await writeFile(join(from ?? '', 'order'), 'one pen')
+    const common = ['--store', `file://${repository}`, '--stream', 'shop/shop/0']
+    const verbs = [
+      ['replicate', ...common, '--path', from ?? '', '--once'],
+      ['versions', ...common],
+      ['show', 'latest', ...common, '--files'],
+      ['verify', ...common],
+      ['restore', ...common, '--to', to ?? ''],
+    ]
+    for (const words of verbs) expect(await run(mainOf('cli'), ...words)).toMatchObject({ code: 0 })
+    expect(await readFile(join(to ?? '', 'order'), 'utf8')).toBe('one pen')
+  })
+
+  it('names an error as the sources do, and loads what it imports lazily', async () => {
+    const s3 = ['--store', 's3://bucket/prefix', '--stream', 'shop/shop/0', '--to', 'x']
+    const { code, said } = await run(mainOf('cli'), 'restore', ...s3)
+    expect(said).toContain('no AWS region is configured')
+    expect(code).toBe(2)
+    expect((await run(mainOf('agent'), 'replicate')).said).toContain(
+      'HOLDFAST_ASSIGNMENT is not set',
+    )
+    expect((await run(mainOf('webhook'))).said).toContain('HOLDFAST_TLS_CERT is not set')
+  })
+
+  it('finds the workers that its code starts, and those that they start', async () => {
+    const sources = join(folder, 'sources')
+    await mkdir(join(sources, 'deep'), { recursive: true })
+    await writeFile(
+      join(sources, 'starter.ts'),
+      `${startsWorker('./deep/outer.ts')} const answer = (text: string) => console.log(text)`,
+    )
+    await writeFile(
+      join(sources, 'deep/outer.ts'),
+      `import { parentPort } from 'node:worker_threads'
+       ${startsWorker('../inner.ts')} const answer = (text: string) => parentPort!.postMessage(text + ' hears')`,
+    )
+    await writeFile(
+      join(sources, 'inner.ts'),
+      `import { parentPort } from 'node:worker_threads'\nparentPort!.postMessage('somebody')`,
+    )
+    const main = await bundle(join(sources, 'starter.ts'), join(folder, 'started'))
+    await rm(sources, { recursive: true })
+    expect(await run(main)).toEqual({ code: 0, said: 'somebody hears\n' })
+  })
+})
