@@ -2,6 +2,8 @@
 import { WrongKeyError } from '../shared/encryption/wrong-key-error.ts'
 import { CorruptObjectError, NewerFormatError } from '../shared/errors.ts'
 import type { LogRecord } from '../shared/repository/log-record.ts'
+import type { LoggedPrune } from '../shared/repository/prune-record.ts'
+import { pruneFate, readPrune } from '../shared/repository/prune-record.ts'
 import type { StandingVerdict } from '../shared/repository/standing-verdict.ts'
 import { standingVerdicts } from '../shared/repository/standing-verdict.ts'
 import { listTags } from '../shared/repository/tags.ts'
@@ -40,6 +42,7 @@ type Row =
 interface Beside {
   readonly tags: ReadonlySet<string>
   readonly verdicts: ReadonlyMap<number, StandingVerdict>
+  readonly prune: LoggedPrune | undefined
 }
 
 export async function versions(
@@ -66,6 +69,7 @@ export async function versions(
       stream,
       rows.map(({ n }) => n),
     ),
+    prune: await readPrune(from.store, stream),
   }
   if (options.output === 'json')
     terminal.printJson({
@@ -119,7 +123,7 @@ function rowsTable(rows: readonly Row[], beside: Beside): string {
   return formatTable(HEADERS, cells, new Set(['FILES', 'SIZE']))
 }
 
-function rowCells(row: Row, { tags, verdicts }: Beside): string[] {
+function rowCells(row: Row, { tags, verdicts, prune }: Beside): string[] {
   if ('problem' in row) return ['', '', '', row.state]
   const { record } = row
   if (record.kind === 'restore') return ['main', restoreText(record)]
@@ -128,13 +132,19 @@ function rowCells(row: Row, { tags, verdicts }: Beside): string[] {
     record.branch ? 'branch' : 'main',
     record.reason,
     shownTag(record.tag, tags) ?? '',
-    stateOf(record),
+    prunedText(prune, record.n) ?? stateOf(record),
     verifiedCell(verdicts.get(record.n)),
     String(record.counts.files),
     formatBytes(record.counts.bytes),
     addedText(record),
     imagesText(record),
   ]
+}
+
+/** Of versions that are restored no more; the objects of some stay, because others need them. */
+function prunedText(prune: LoggedPrune | undefined, n: number): string | undefined {
+  const fate = pruneFate(prune, n)?.fate
+  return fate === 'planned' ? 'to be pruned' : fate === 'gone' ? 'pruned' : undefined
 }
 
 /** A restore is no version; it says what it brought back, and how to undo it. */
@@ -149,7 +159,7 @@ function shownTag(tag: string | null, tags: ReadonlySet<string>): string | null 
   return tag !== null && tags.has(tag) ? tag : null
 }
 
-function rowJson(row: Row, { tags, verdicts }: Beside) {
+function rowJson(row: Row, { tags, verdicts, prune }: Beside) {
   const time = row.modifiedAt.toISOString()
   if ('problem' in row)
     return {
@@ -177,5 +187,6 @@ function rowJson(row: Row, { tags, verdicts }: Beside) {
     ...facts,
     tag: shownTag(record.tag, tags),
     verified: verifiedJson(verdicts.get(record.n), false),
+    pruned: pruneFate(prune, record.n)?.fate ?? null,
   }
 }
