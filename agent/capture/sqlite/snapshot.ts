@@ -134,14 +134,19 @@ async function useHeld<T>(
   const patience = transaction.isLogged ? LOGGED_PATIENCE : 1
   const holdMs = patience * (HOLD_MS + image.sizeBytes * HOLD_MS_PER_BYTE)
   const deadline = clock.monotonicMs() + holdMs
-  const requireHeld = () => {
-    if (clock.monotonicMs() < deadline) return
+  let isHeld = true
+  const letGo = () => {
+    isHeld = false
     transaction.end()
+  }
+  const requireHeld = () => {
+    if (clock.monotonicMs() >= deadline) letGo()
+    if (isHeld) return
     throw new DatabaseUnreadableError(
       `reading it took more than ${Math.round(holdMs / 1000)} s, and its app is not kept waiting longer`,
     )
   }
-  const timer = setTimeout(() => transaction.end(), holdMs)
+  const timer = setTimeout(letGo, holdMs)
   try {
     const result = await use({
       ...image,

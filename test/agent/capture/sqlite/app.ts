@@ -10,20 +10,21 @@ export class App {
   readonly process: ChildProcess
 
   private constructor(script: string, argument: string) {
-    this.process = fork(path.resolve(import.meta.dirname, script), [argument], {
-      execArgv: ['--no-warnings'],
-    })
+    this.process = fork(script, [argument], { execArgv: ['--no-warnings'] })
   }
 
   static async writing(load: Load): Promise<App> {
-    const app = new App('accounts-writer.ts', JSON.stringify(load))
+    const app = new App(
+      path.resolve(import.meta.dirname, 'accounts-writer.ts'),
+      JSON.stringify(load),
+    )
     await app.progress()
     return app
   }
 
   /** A connection that runs what it is told. */
   static async at(database: string): Promise<App> {
-    const app = new App('told-connection.ts', database)
+    const app = new App(path.resolve(import.meta.dirname, 'told-connection.ts'), database)
     await app.progress()
     return app
   }
