@@ -33,6 +33,9 @@ import {
 } from '../../shared/repository/object-keys.ts'
 import type { Entry, StoredChunk } from '../../shared/repository/entry.ts'
 import { DamageSchema, recordDamage } from '../../shared/repository/damage.ts'
+import { HoldSchema } from '../../shared/repository/holds.ts'
+import { MovedSchema } from '../../shared/repository/moved-pack.ts'
+import { PruneSchema } from '../../shared/repository/prune-record.ts'
 import { TagSchema, readTag } from '../../shared/repository/tags.ts'
 import { VerdictSchema, readVerdict } from '../../shared/repository/verdict.ts'
 import { MemoryStore } from '../shared/repository/memory-store.ts'
@@ -58,7 +61,7 @@ function parse(header: Record<string, unknown>): LogRecord {
 
 describe('the examples', () => {
   it('are one of each kind of object, and the mark', () => {
-    const beside = ['pack', 'tag', 'verdict', 'damage']
+    const beside = ['pack', 'tag', 'verdict', 'damage', 'hold', 'prune', 'moved']
     const kinds = ['version', ...beside, 'open', 'restore', 'done', 'closed', undefined, 'key']
     expect(examples.map(({ kind }) => kind)).toEqual(kinds)
   })
@@ -185,6 +188,9 @@ it('every field of every object is named, and said what it means', () => {
     TagSchema,
     VerdictSchema,
     DamageSchema,
+    HoldSchema,
+    PruneSchema,
+    MovedSchema,
     WrapSchema,
     MarkSchema,
     EntryLine,
