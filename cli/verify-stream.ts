@@ -11,6 +11,8 @@ import type { VersionRecord } from '../shared/repository/log-record.ts'
 import { numberOfVersionKey, versionKey } from '../shared/repository/object-keys.ts'
 import type { DamageNotice } from '../shared/repository/damage.ts'
 import type { DamagedVersions } from '../shared/repository/verdict.ts'
+import type { LoggedPrune } from '../shared/repository/prune-record.ts'
+import { pruneFate, readPrune } from '../shared/repository/prune-record.ts'
 import { formatStreamName } from '../shared/stream-name.ts'
 import { listLog } from './log-listing.ts'
 import { ManifestWalk } from './manifest-walk.ts'
@@ -35,7 +37,7 @@ const WHOLE_UP_TO_BYTES = { all: 2 * 1024 * 1024, sample: 64 * 1024 }
 export interface StreamResult {
   readonly stream: string
   readonly coverage: Coverage
-  /** Readable ones. */
+  /** Readable ones that are not pruned. */
   readonly versions: number
   readonly records: number
   readonly packs: number
@@ -79,6 +81,9 @@ class StreamRun {
   readonly #unreadable = new Map<number, string>()
   /** Versions whose own object is the reason. */
   readonly #withoutManifest = new Set<number>()
+  /** What prune has removed for good: only their objects may be there still, because others are told against them. */
+  #prune: LoggedPrune | undefined
+  readonly #problems: string[] = []
   #readBytes = 0
 
   constructor(
@@ -100,6 +105,7 @@ class StreamRun {
   }
 
   async result(): Promise<StreamResult> {
+    await this.#readPrune()
     const listing = await listLog(this.#from.store, this.#from.log.stream)
     const only = this.#only
     const wanted =
@@ -130,10 +136,22 @@ class StreamRun {
     return {
       ...this.#counts(),
       records: wanted.length,
-      problems: [...strays, ...log.problems, ...ofPacks, ...others.problems],
+      problems: [...this.#problems, ...strays, ...log.problems, ...ofPacks, ...others.problems],
       unreferenced: others.unreferenced,
       ...losses,
     }
+  }
+
+  async #readPrune(): Promise<void> {
+    try {
+      this.#prune = await readPrune(this.#from.store, this.#from.log.stream)
+    } catch (error) {
+      this.#problems.push(damageOf(error))
+    }
+  }
+
+  #isGone(n: number): boolean {
+    return pruneFate(this.#prune, n)?.fate === 'gone'
   }
 
   async #takeRecord({ n, record, problem, object }: CheckedRecord): Promise<void> {
@@ -148,7 +166,10 @@ class StreamRun {
     try {
       this.#store.hold(versionKey(this.#from.log.stream, n), object)
       const { changed, entries } = await this.#walk.step(record)
-      this.#table.add(this.#only === undefined ? changed : entries.values())
+      if (this.#isGone(n)) return
+      // What a base has was added with it, unless it is gone and only this version still needs it.
+      const isDelta = this.#only === undefined && !this.#isGone(record.manifest.base)
+      this.#table.add(isDelta ? changed : entries.values())
     } catch (error) {
       this.#unreadable.set(n, damageOf(error))
       this.#withoutManifest.add(this.#culprit(error, record))
@@ -174,7 +195,8 @@ class StreamRun {
       problem: this.#explain(version, problem),
       lost: [],
     }))
-    const readable = this.#versions.filter(({ n }) => !this.#unreadable.has(n))
+    if (findings.bad.size > 0) await this.#readPrune()
+    const readable = this.#versions.filter(({ n }) => !this.#unreadable.has(n) && !this.#isGone(n))
     const { versions, needed } =
       findings.bad.size === 0
         ? {
@@ -200,7 +222,7 @@ class StreamRun {
     return {
       stream: this.#stream,
       coverage: this.#coverage,
-      versions: this.#versions.length,
+      versions: this.#versions.filter(({ n }) => !this.#isGone(n)).length,
       packs: this.#table.packs.length,
       chunks: this.#table.chunkCount,
       checkedChunks: this.#check.findings.checked.size,

@@ -18,7 +18,13 @@ import { AccessDeniedError } from '../../shared/object-store/object-store.ts'
 import { readDamage, withoutDamaged } from '../../shared/repository/damage.ts'
 import { encodeMoved } from '../../shared/repository/moved-pack.ts'
 import { decodeHeader, encodeObject } from '../../shared/repository/object-file.ts'
-import { movedKey, packKey, packsPrefix, versionKey } from '../../shared/repository/object-keys.ts'
+import {
+  movedKey,
+  packKey,
+  packsPrefix,
+  pruneKey,
+  versionKey,
+} from '../../shared/repository/object-keys.ts'
 import { VersionLog } from '../../shared/repository/version-log.ts'
 import { loadManifest } from '../../shared/repository/version-object.ts'
 import { MemoryStore, patience } from '../shared/repository/memory-store.ts'
@@ -229,6 +235,45 @@ async function filesToReadAgain(): Promise<Set<string>> {
   const { entries } = await loadManifest(store, from().log, numbers.at(-1) ?? 0)
   return withoutDamaged(entries.values(), await readDamage(store, STREAM))
 }
+
+const nth = (i: number) => numbers[i] ?? 0
+
+/** Says that these versions, in ranges, were pruned. */
+function prune(...versions: readonly (readonly [number, number])[]): void {
+  const named = { versions, objects: [] }
+  const nothing = { versions: [], objects: [] }
+  const keep = { allMs: 0, hourly: 0, daily: 0, weekly: 0 }
+  const about = { format: 1, kind: 'prune', stream: 'test/app/0', k: 1, id: 'x', keep }
+  put(pruneKey(STREAM, 1), encodeObject([], { ...about, planned: nothing, gone: named }))
+}
+
+describe('a pruned version', () => {
+  it('may have lost its bytes: nothing is said of it', async () => {
+    spoil(versionKey(STREAM, nth(2)), 2000)
+    expect((await verify()).damaged).toMatchObject([{ from: nth(2), files: 1 }])
+    prune([nth(2), nth(2)])
+    expect(await verify()).toMatchObject({ damaged: [], notices: [], versions: 11 })
+  })
+
+  it('hides nothing that a kept one has of it', async () => {
+    const [key = ''] = [...store.objects.keys()].filter((each) => each.includes('/packs/'))
+    spoil(key, 2000)
+    prune([1, nth(10)])
+    const { damaged } = await verify()
+    expect(damaged).toMatchObject([{ from: nth(11), to: nth(11) }])
+    expect((await filesToReadAgain()).size).toBeGreaterThan(0)
+  })
+
+  it('that is gone only since it was read is not called damaged', async () => {
+    spoil(versionKey(STREAM, nth(2)), 2000)
+    const get = store.get.bind(store)
+    store.get = (key, range) => {
+      if (key === versionKey(STREAM, nth(11))) prune([nth(2), nth(2)])
+      return get(key, range)
+    }
+    expect(await verify()).toMatchObject({ damaged: [], notices: [] })
+  })
+})
 
 describe('a compacted pack', () => {
   let pack: string
