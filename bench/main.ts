@@ -81,6 +81,14 @@ async function compose(options: Options, scratch: string, processes: Processes):
   }
 }
 
+function print({ output }: Options, machine: readonly string[], { all }: Samples): void {
+  const rows = report(all)
+  if (output === 'json') console.log(JSON.stringify({ machine, rows, samples: all }, null, 2))
+  else if (output === 'markdown')
+    console.log(`${machine.map((line) => `- ${line}`).join('\n')}\n\n${markdownText(rows)}`)
+  else console.log(tableText(rows))
+}
+
 async function main(options: Options, cancelled: AbortSignal): Promise<void> {
   const scratch = path.resolve(options.work, `run-${process.pid}`)
   await mkdir(scratch, { recursive: true })
@@ -96,13 +104,12 @@ async function main(options: Options, cancelled: AbortSignal): Promise<void> {
     const cases = CASES.filter(
       ({ name }) => options.only.length === 0 || options.only.includes(name),
     )
-    await runCases(bench, cases, options.rounds, say)
-    const rows = report(bench.samples.all)
-    if (options.output === 'json')
-      console.log(JSON.stringify({ machine, rows, samples: bench.samples.all }, null, 2))
-    else if (options.output === 'markdown')
-      console.log(`${machine.map((line) => `- ${line}`).join('\n')}\n\n${markdownText(rows)}`)
-    else console.log(tableText(rows))
+    try {
+      await runCases(bench, cases, options.rounds, say)
+    } finally {
+      // What was measured is worth having also when something fails in the fifth hour.
+      print(options, machine, bench.samples)
+    }
   } finally {
     processes.endAll()
     await rm(scratch, { recursive: true, force: true })

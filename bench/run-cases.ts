@@ -36,7 +36,7 @@ async function runOne(bench: Bench, one: Case, round: number, store: StoreKind):
         return places.create()
       },
     })
-    await Promise.race([run, bench.processes.cancelled()])
+    await Promise.race([run, bench.processes.cancelled])
   } finally {
     await places.close()
   }

@@ -22,6 +22,8 @@ export interface Run {
 export class ProgramFailed extends HoldfastError {}
 
 export class Processes {
+  /** Rejects when the run is cancelled; never resolves. */
+  readonly cancelled: Promise<never>
   readonly #groups = new Set<number>()
   readonly #signal: AbortSignal
   readonly #environment: Environment
@@ -30,6 +32,13 @@ export class Processes {
   constructor(environment: Environment, signal: AbortSignal) {
     this.#environment = environment
     this.#signal = signal
+    this.cancelled = new Promise((_, reject) => {
+      signal.addEventListener('abort', () => {
+        reject(signal.reason as Error)
+      })
+    })
+    // Between two cases nobody waits for it.
+    this.cancelled.catch(() => undefined)
   }
 
   /** Starts a program that goes on until it is told to end. */
@@ -84,15 +93,6 @@ export class Processes {
   /** Throws when the run is cancelled. */
   refuseWhenCancelled(): void {
     this.#signal.throwIfAborted()
-  }
-
-  /** Rejects when the run is cancelled; never resolves. */
-  cancelled(): Promise<never> {
-    return new Promise((_, reject) => {
-      this.#signal.addEventListener('abort', () => {
-        reject(this.#signal.reason as Error)
-      })
-    })
   }
 
   /** Ends what still runs, hard. */
