@@ -4,11 +4,11 @@
  */
 import { randomFillSync } from 'node:crypto'
 import fs from 'node:fs'
-import os from 'node:os'
 import path from 'node:path'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { afterEach, expect, onTestFinished, test, vi } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
+import { memoryFolder } from '../support/memory-folder.ts'
 import { OutageStore } from '../support/outage-store.ts'
 import { RepositoryView, treeOf } from '../support/repository-view.ts'
 import { SeededRandom, runSeed } from '../support/seeded-random.ts'
@@ -29,14 +29,6 @@ function seedJitter(what: string): SeededRandom {
   return random
 }
 
-/** Thousands of small files: on a disk, syncing would be most of the work. */
-function folderInMemory(): string {
-  const parent = fs.existsSync('/dev/shm') ? '/dev/shm' : os.tmpdir()
-  const folder = fs.mkdtempSync(path.join(parent, 'holdfast-outage-'))
-  onTestFinished(() => fs.rmSync(folder, { recursive: true, force: true }))
-  return folder
-}
-
 interface App {
   readonly dir: string
   readonly agent: SessionAgent
@@ -44,7 +36,7 @@ interface App {
 }
 
 function startApp(time: VirtualTime, store: OutageStore, app: string, bytes: number): App {
-  const dir = folderInMemory()
+  const dir = memoryFolder()
   let files = 0
   const options = { clock: time.clock, withinMs: 5 * SECOND, hintedByHand: true }
   const agent = new SessionAgent({ dir, store, app, ...options })

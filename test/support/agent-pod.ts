@@ -23,6 +23,8 @@ export interface PodOptions extends Partial<Assignment> {
   readonly env?: Record<string, string>
   /** The agents are bound by the modes of files, also where the test runs as root. */
   readonly bound?: boolean
+  /** Words of a program that runs the agents, e.g. with limits of their own. */
+  readonly under?: readonly string[]
 }
 
 /** A folder that is gone when the test is over. */
@@ -41,9 +43,10 @@ export class AgentPod {
   readonly agents: AgentProcess[] = []
   readonly #env: Record<string, string>
   readonly #bound: boolean
+  readonly #under: readonly string[]
 
   constructor(root: string, healthPort: number, options: PodOptions) {
-    const { volume, name = 'shop-0', env = {}, bound = false, ...assigned } = options
+    const { volume, name = 'shop-0', env = {}, bound = false, under = [], ...assigned } = options
     this.root = root
     this.data = path.join(root, 'data')
     if (volume === undefined) fs.mkdirSync(this.data)
@@ -52,6 +55,7 @@ export class AgentPod {
     this.assignment = { ...DEFAULTS, ...assigned }
     this.annotate({ 'holdfast.dev/injected': INJECTED })
     this.#bound = bound
+    this.#under = under
     this.#env = {
       ...env,
       [ENV.podName]: name,
@@ -83,7 +87,7 @@ export class AgentPod {
   start(more: { crashAfter?: string; env?: Record<string, string> } = {}): AgentProcess {
     const { crashAfter, env = {} } = more
     const crash = crashAfter === undefined ? {} : { HOLDFAST_CRASH_AFTER: crashAfter }
-    const agent = new AgentProcess({ ...this.#env, ...env, ...crash }, this.#bound)
+    const agent = new AgentProcess({ ...this.#env, ...env, ...crash }, this.#bound, this.#under)
     this.agents.push(agent)
     return agent
   }

@@ -41,11 +41,14 @@ export class AgentProcess {
   #errors = ''
   #ended: Ended | undefined
 
-  /** @param bound runs it without root's right to read what the modes forbid, where the test has that. */
-  constructor(env: Record<string, string>, bound = false) {
+  /**
+   * @param bound runs it without root's right to read what the modes forbid, where the test has that.
+   * @param under words of a program that runs it in surroundings of its own.
+   */
+  constructor(env: Record<string, string>, bound = false, under: readonly string[] = []) {
     this.#env = env
     this.podUid = env['HOLDFAST_POD_UID'] ?? ''
-    const words = [...(bound ? boundByModes() : []), process.execPath, AGENT, 'replicate']
+    const words = [...under, ...(bound ? boundByModes() : []), process.execPath, AGENT, 'replicate']
     this.#child = spawn(words[0] ?? '', words.slice(1), {
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
