@@ -90,7 +90,7 @@ export class LogWriter {
       return { outcome, n, record, view: this.#view, body }
     }
     if (outcome === 'stale') return { outcome }
-    return { outcome, view: await this.look() }
+    return { outcome, view: await this.#lookBeyond(n) }
   }
 
   /** Appends what `plan` makes of the log, planning again on each number that is taken. Undefined when it plans nothing. */
@@ -104,6 +104,17 @@ export class LogWriter {
       if (appended.outcome === 'created') return appended
       view = this.#view
     }
+  }
+
+  /** Number `n` is known to be taken: a listing that lags behind is not asked again and again, what is above is read by its key. */
+  async #lookBeyond(n: number): Promise<LogView> {
+    await this.look()
+    if (this.#view.n >= n) return this.#view
+    const read = async (number: number) =>
+      untilReachable(() => this.log.record(number), this.#patience)
+    for (let found = await read(n); found !== undefined; found = await read(this.#view.n + 1))
+      this.#view = { n: found.record.n, state: found.record.log }
+    return this.#view
   }
 
   #fill(draft: Draft, n: number): UnstatedRecord {

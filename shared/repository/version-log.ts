@@ -5,6 +5,7 @@
 import { requireClear } from '../encryption/sealed-header.ts'
 import { CorruptObjectError, NotFoundError } from '../errors.ts'
 import type { ObjectStore } from '../object-store/object-store.ts'
+import { UnreachableError } from '../object-store/object-store.ts'
 import type { Patience } from '../patience.ts'
 import { untilReachable } from '../patience.ts'
 import type { StreamName } from '../stream-name.ts'
@@ -13,6 +14,9 @@ import type { LogRecord } from './log-record.ts'
 import { parseLogRecord } from './log-record.ts'
 import { numberOfVersionKey, versionKey, versionsPrefix } from './object-keys.ts'
 import { decodeHeader, readHeader } from './object-file.ts'
+
+/** A newest record that is pruned between listing and reading is rare; one that goes on to be missing is the store's fault. */
+const HEAD_LOOKS = 3
 
 /** A record with what only the server knows of it. */
 export interface LoggedRecord {
@@ -50,13 +54,20 @@ export class VersionLog {
     return { record, modifiedAt, sizeBytes }
   }
 
-  /** The newest record: one LIST of one key, one GET. Undefined for a stream without history. */
+  /**
+   * The newest record: one LIST of one key, one GET. Undefined for a stream without history.
+   * Throws an `UnreachableError` when the store goes on to list what it does not have.
+   */
   async head(): Promise<LoggedRecord | undefined> {
-    for (;;) {
+    for (let looks = 1; ; looks += 1) {
       const [newest] = await this.numbers({ limit: 1 })
       if (newest === undefined) return undefined
       const found = await this.record(newest.n)
       if (found !== undefined) return found // else it was pruned since it was listed
+      if (looks === HEAD_LOOKS)
+        throw new UnreachableError(
+          `the store lists v${newest.n} of stream ${formatStreamName(this.stream)} and does not have it; try again later`,
+        )
     }
   }
 
