@@ -59,26 +59,39 @@ async function take(
 }
 
 test.each([
-  { journal: 'wal', processes: 2, restMs: 0, roundsPerConnection: 1000, snapshots: 200 },
-  { journal: 'wal', processes: 1, restMs: 1, roundsPerConnection: 25, snapshots: 200 },
-  { journal: 'delete', processes: 2, restMs: 2, roundsPerConnection: 50, snapshots: 60 },
-  { journal: 'truncate', processes: 1, restMs: 2, roundsPerConnection: 50, snapshots: 40 },
-  { journal: 'persist', processes: 1, restMs: 2, roundsPerConnection: 50, snapshots: 40 },
-  { journal: 'memory', processes: 1, restMs: 2, roundsPerConnection: 50, snapshots: 40 },
+  { journal: 'wal', processes: 2, restMs: 0, roundsPerConnection: 1000, kills: 0, snapshots: 200 },
+  { journal: 'wal', processes: 1, restMs: 1, roundsPerConnection: 25, kills: 0, snapshots: 200 },
+  { journal: 'wal', processes: 2, restMs: 0, roundsPerConnection: 100, kills: 15, snapshots: 90 },
+  { journal: 'delete', processes: 2, restMs: 2, roundsPerConnection: 50, kills: 0, snapshots: 60 },
+  { journal: 'delete', processes: 1, restMs: 1, roundsPerConnection: 50, kills: 15, snapshots: 60 },
+  {
+    journal: 'truncate',
+    processes: 1,
+    restMs: 2,
+    roundsPerConnection: 50,
+    kills: 0,
+    snapshots: 40,
+  },
+  { journal: 'persist', processes: 1, restMs: 2, roundsPerConnection: 50, kills: 0, snapshots: 40 },
+  { journal: 'memory', processes: 1, restMs: 2, roundsPerConnection: 50, kills: 0, snapshots: 40 },
 ])(
   'each snapshot under load is whole and of one moment, and its changes are known: $journal, $processes writers, $roundsPerConnection rounds per connection',
-  async ({ journal, processes, restMs, roundsPerConnection, snapshots }) => {
+  async ({ journal, processes, restMs, roundsPerConnection, kills, snapshots }) => {
     const database = path.join(dir, 'app.db')
-    const seed = runSeed(`snapshots under load (${journal})`)
-    for (let i = 0; i < processes; i += 1)
-      apps.push(
-        await App.writing({ database, journal, seed: seed + i, restMs, roundsPerConnection }),
-      )
+    let seed = runSeed(`snapshots under load (${journal})`)
+    const start = () =>
+      App.writing({ database, journal, seed: (seed += 1), restMs, roundsPerConnection })
+    for (let i = 0; i < processes; i += 1) apps.push(await start())
     let before: Taken | undefined
     let known = 0
     const moments = new Set<string>()
     for (let i = 0; i < snapshots; i += 1) {
-      await apps[i % processes]?.progress()
+      if (kills > 0 && i % Math.floor(snapshots / kills) === 0) {
+        await apps.shift()?.kill()
+        if (processes > 1) apps.push(await start())
+      } else if (apps.length === 0) apps.push(await start())
+      // A single writer that was killed is started for the next snapshot: this one finds what it left.
+      await apps[i % apps.length]?.progress()
       const taken = await take(database, before, i % 3 === 0 ? 10_000 : 1024 * 1024)
       if (taken.pages !== 'all') known += 1
       const copy = path.join(dir, `copy-${i}.db`)
@@ -88,7 +101,9 @@ test.each([
       moments.add(createHash('sha256').update(taken.bytes).digest('hex'))
       before = taken
     }
-    console.log(`${journal}: ${moments.size} moments, changes known of ${known} of ${snapshots}`)
+    console.log(
+      `${journal}: ${moments.size} moments, changes known of ${known} of ${snapshots} snapshots`,
+    )
     expect(moments.size).toBeGreaterThan(snapshots / 4)
     if (journal === 'wal') expect(known).toBeGreaterThan(0)
   },
