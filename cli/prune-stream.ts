@@ -9,7 +9,6 @@
  * with all that this one is told against, and to uploads that are younger than a day.
  */
 import { randomUUID } from 'node:crypto'
-import { HoldfastError } from '../shared/errors.ts'
 import type { Keep, VersionRecord } from '../shared/repository/log-record.ts'
 import { FORMAT } from '../shared/repository/log-record.ts'
 import type { LoggedPrune, PruneRecord } from '../shared/repository/prune-record.ts'
@@ -25,15 +24,13 @@ import { decidePrune } from '../shared/retention/prune-decision.ts'
 import type { UsedObjects } from '../shared/retention/used-objects.ts'
 import { usedObjects, withBases } from '../shared/retention/used-objects.ts'
 import { formatStreamName } from '../shared/stream-name.ts'
+import { OvertakenError } from './overtaken-error.ts'
 import type { PruneSeams } from './prune-steps.ts'
 import type { OnProgress, Survey } from './prune-survey.ts'
 import { framesNeeded, surveyStream, versionsOf } from './prune-survey.ts'
 import type { Swept } from './prune-sweep.ts'
 import { sweep } from './prune-sweep.ts'
 import type { StreamInRepository } from './repository.ts'
-
-/** Another prune of the same stream wrote its record first. */
-export class OvertakenError extends HoldfastError {}
 
 export interface PruneOrder {
   /** Overrides what the newest version says was declared. */
@@ -160,9 +157,7 @@ async function publish(
     gone: { versions: mutable(toRanges(decision.gone, numbers)), objects: [...objects.gone] },
   }
   if (await createPrune(store, log.stream, record)) return k + 1
-  throw new OvertakenError(
-    'another prune has gone ahead with it: let that one finish, and run prune again',
-  )
+  throw new OvertakenError()
 }
 
 function mutable(ranges: readonly (readonly [number, number])[]): [number, number][] {

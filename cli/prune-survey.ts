@@ -1,4 +1,5 @@
 /** Everything that prune has to know of a stream before it decides: headers first, then what the versions' manifests need. */
+import { NotFoundError } from '../shared/errors.ts'
 import type { PackedFrame } from '../shared/repository/entry.ts'
 import type { LogRecord, VersionRecord } from '../shared/repository/log-record.ts'
 import { heldVersions } from '../shared/repository/holds.ts'
@@ -14,6 +15,7 @@ import { LiveFrames, framesOf } from '../shared/retention/live-frames.ts'
 import type { ListedPart } from '../shared/retention/object-plan.ts'
 import { withBases } from '../shared/retention/used-objects.ts'
 import { inOrder } from './in-order.ts'
+import { OvertakenError } from './overtaken-error.ts'
 import type { StreamInRepository } from './repository.ts'
 
 export type OnProgress = (text: string) => void
@@ -137,16 +139,21 @@ export async function framesNeeded(
 
 type Told = [name: string, frames: readonly PackedFrame[]][]
 
-/** What a version's own manifest says: of each name that it has or lacks, the frames. */
+/** What a version's own manifest says: of each name that it has or lacks, the frames. Throws `OvertakenError` when it has gone. */
 async function told(
   { store, log }: StreamInRepository,
   record: VersionRecord,
   places: Places,
 ): Promise<Told> {
   const said: Told = []
-  for await (const lines of readDelta(store, log, record, places))
-    for (const line of lines)
-      if (line.kind === 'entry') said.push([line.entry.name, framesOf(line.entry)])
-      else if (line.kind === 'gone') said.push([line.name, []])
-  return said
+  try {
+    for await (const lines of readDelta(store, log, record, places))
+      for (const line of lines)
+        if (line.kind === 'entry') said.push([line.entry.name, framesOf(line.entry)])
+        else if (line.kind === 'gone') said.push([line.name, []])
+    return said
+  } catch (error) {
+    if (!(error instanceof NotFoundError)) throw error
+    throw new OvertakenError({ cause: error }) // nobody else removes versions
+  }
 }
