@@ -9,7 +9,7 @@ import { VersionLog } from '../shared/repository/version-log.ts'
 import { KEY } from '../shared/sidecar-contract.ts'
 import { formatStreamName } from '../shared/stream-name.ts'
 import type { AgentConfig } from './config.ts'
-import { watchLayout } from './capture/watcher.ts'
+import { watchDirectories } from './capture/directory-watcher.ts'
 import { createLog, logChanges } from './agent-log.ts'
 import { answerBackups } from './backup-requests.ts'
 import { readAnnotations } from './pod-info.ts'
@@ -63,7 +63,7 @@ export async function replicate(config: AgentConfig): Promise<void> {
   let closePodInfo: (() => Promise<void>) | undefined
   await runSession(context, {
     withinMs: assignment.withinMs,
-    watch: () => watchLayout(context.state.layout, (why) => log.warn(why)),
+    watch: () => watchDirectories((why) => log.warn(why)),
     take: hooks.around(context.state),
     onReplicating: (running) => {
       replicator = running

@@ -1,22 +1,30 @@
 /** The manifests of many versions, one after the other, oldest first: what deltas have in common is read and composed once. */
 import { CorruptObjectError } from '../shared/errors.ts'
-import type { Entry } from '../shared/repository/entry.ts'
+import type { Entry, Fault } from '../shared/repository/entry.ts'
+import type { Entries } from '../shared/repository/entry-table.ts'
+import { EntryTable } from '../shared/repository/entry-table.ts'
 import type { VersionRecord } from '../shared/repository/log-record.ts'
-import type { ManifestDelta } from '../shared/repository/manifest.ts'
-import { applyDeltaInPlace } from '../shared/repository/manifest.ts'
+import type { ManifestLine } from '../shared/repository/manifest.ts'
 import { versionKey } from '../shared/repository/object-keys.ts'
-import { decodeDelta, loadManifest, refuseBrokenTree } from '../shared/repository/version-object.ts'
+import {
+  applyDelta,
+  loadManifest,
+  readDelta,
+  refuseBrokenTree,
+} from '../shared/repository/version-object.ts'
 import type { StreamInRepository } from './repository.ts'
 
 export interface WalkStep {
-  readonly delta: ManifestDelta
+  /** Entries that the version's own manifest tells: all, or those that changed since its base. */
+  readonly changed: readonly Entry[]
+  readonly faults: readonly Fault[]
   /** All entries of the version; not to be changed. */
-  readonly entries: ReadonlyMap<string, Entry>
+  readonly entries: Entries
 }
 
 interface Composed {
   readonly base: number
-  readonly entries: ReadonlyMap<string, Entry>
+  readonly entries: Entries
 }
 
 export class ManifestWalk {
@@ -28,27 +36,22 @@ export class ManifestWalk {
     this.#from = from
   }
 
-  /** @param object the version's whole object, where it is at hand. Throws `CorruptObjectError` or `NotFoundError`. */
-  async step(record: VersionRecord, object?: Buffer): Promise<WalkStep> {
+  /** Throws `CorruptObjectError` or `NotFoundError`. */
+  async step(record: VersionRecord): Promise<WalkStep> {
     const { store, log } = this.#from
     const key = versionKey(log.stream, record.n)
-    const { frame, base } = record.manifest
+    const { base } = record.manifest
     if (base >= record.n) throw new CorruptObjectError(key, `its base is v${base}`)
-    const range = { offset: frame.offset, lengthBytes: frame.storedBytes }
-    const stored =
-      object?.subarray(frame.offset, frame.offset + frame.storedBytes) ??
-      (await store.get(key, range))?.body
-    if (stored === undefined) throw new CorruptObjectError(key, 'it is not there any more')
-    const delta = decodeDelta(key, record, stored)
-    const entries = new Map(await this.#entriesOf(base))
-    applyDeltaInPlace(entries, delta)
+    const entries = EntryTable.of((await this.#entriesOf(base)).values())
+    const changed: Entry[] = []
+    const faults = await applyDelta(entries, noting(changed, readDelta(store, log, record)))
     refuseBrokenTree(key, entries)
     this.#keep(record.n, { base, entries })
-    return { delta, entries }
+    return { changed, faults, entries }
   }
 
-  async #entriesOf(n: number): Promise<ReadonlyMap<string, Entry>> {
-    if (n === 0) return new Map()
+  async #entriesOf(n: number): Promise<Entries> {
+    if (n === 0) return new Map<string, Entry>()
     const known = this.#chain.get(n)
     if (known !== undefined) return known.entries
     return (await loadManifest(this.#from.store, this.#from.log, n)).entries
@@ -63,5 +66,16 @@ export class ManifestWalk {
       next = link.base
     }
     this.#chain = chain
+  }
+}
+
+async function* noting(
+  changed: Entry[],
+  blocks: AsyncIterable<Iterable<ManifestLine>>,
+): AsyncGenerator<ManifestLine[]> {
+  for await (const block of blocks) {
+    const lines = [...block]
+    for (const line of lines) if (line.kind === 'entry') changed.push(line.entry)
+    yield lines
   }
 }

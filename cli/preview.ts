@@ -1,21 +1,24 @@
 /** A look at the directory and at the head of its stream before anything is written to either. */
-import { hasContent, whyNotCommit } from '../agent/capture/guard.ts'
+import { HeldVersion } from '../agent/capture/held-version.ts'
 import { sameRoots } from '../agent/capture/remap-roots.ts'
-import type { Scan } from '../agent/capture/scanner.ts'
-import { doubtfulSinceNs } from '../agent/capture/doubt.ts'
-import { planSnapshot } from '../agent/capture/snapshot-plan.ts'
-import { inspect } from '../agent/restore/present.ts'
+import type { Survey } from '../agent/capture/survey.ts'
+import { chunksOf } from '../agent/restore/present.ts'
 import type { Context } from '../agent/session/context.ts'
 import type { LogView } from '../agent/session/log-writer.ts'
 import type { VersionState } from '../agent/session/version-state.ts'
 import { loadVersionState } from '../agent/session/version-state.ts'
+import { locationOf } from '../agent/volume/layout.ts'
 import { HoldfastError } from '../shared/errors.ts'
 import type { Fault } from '../shared/repository/entry.ts'
-import { sameContent } from '../shared/repository/entry.ts'
+import { sameContent, sameEntry } from '../shared/repository/entry.ts'
 import type { VersionRecord } from '../shared/repository/log-record.ts'
 
 export interface Preview {
   readonly view: LogView
+  readonly head: VersionState
+  /** The head's state, against which the survey was made. */
+  readonly held: HeldVersion
+  readonly survey: Survey
   /** The newest version of the main line; undefined for none. */
   readonly record: VersionRecord | undefined
   readonly faults: readonly Fault[]
@@ -33,70 +36,55 @@ export async function preview(context: Context): Promise<Preview> {
   const view = await writer.look()
   const version = view.state.head?.version ?? 0
   const head = await loadVersionState({ store, log: writer.log, patience }, version, facts.roots)
-  const scan = await state.scan()
-  refuseMissing(context, scan)
-  refuseEmptied(context, head, scan)
   const { record } = head
+  const held = new HeldVersion(head.manifest)
+  if (record !== undefined) state.doubtSince(held, new Date(record.scannedAt))
+  const survey = await state.survey(held)
+  refuseMissing(context, survey)
+  const why = state.whyNotCommit(held, survey)
+  if (why !== undefined) throw new HoldfastError(why)
   const otherPaths = record !== undefined && !sameRoots(record.roots, facts.roots)
   return {
     view,
+    head,
+    held,
+    survey,
     record,
     faults: head.manifest.faults,
-    unchanged: record !== undefined && !otherPaths && (await isUnchanged(context, head, scan)),
+    unchanged: record !== undefined && !otherPaths && (await isUnchanged(context, held, survey)),
     otherPaths,
-    empty: !hasContent(scan.entries.values()) && scan.unreadable.length === 0,
+    empty: !survey.plan.hasContent && survey.findings.unreadable.length === 0,
   }
 }
 
-function refuseMissing({ state: { layout } }: Context, scan: Scan): void {
+function refuseMissing({ state: { layout } }: Context, { findings }: Survey): void {
+  const { unreadable, skipped, missingRoots } = findings
   for (const [index, { path }] of layout.roots.entries()) {
-    const fault = [...scan.unreadable, ...scan.skipped].find(({ name }) => name === String(index))
+    const fault = [...unreadable, ...skipped].find(({ name }) => name === String(index))
     if (fault?.kind === 'skipped')
       throw new HoldfastError(`${path} is a ${fault.why}: name a directory or a file`)
     if (fault !== undefined)
       throw new HoldfastError(`${path} cannot be read (${fault.why}): nothing is made of it`)
-    if (scan.missingRoots.includes(index))
+    if (missingRoots.includes(index))
       throw new HoldfastError(`${path} does not exist: nothing is made of it`)
   }
 }
 
-function refuseEmptied(
-  { state: { layout } }: Context,
-  { manifest }: VersionState,
-  scan: Scan,
-): void {
-  const identity = new Map<string, string>()
-  const sawContent = hasContent(manifest.entries.values())
-  const why = whyNotCommit(layout, manifest.entries, scan, sawContent, {
-    atStart: identity,
-    now: identity,
-  })
-  if (why !== undefined) throw new HoldfastError(why)
-}
-
-/** By lstat alone, but for files that were read so soon after a change that a later one may bear the same time. */
+/** By lstat alone, but for files that were only touched, or read so soon after a change that a later one may bear the same time. */
 async function isUnchanged(
   { state: { layout }, patience }: Context,
-  { manifest, record }: VersionState,
-  scan: Scan,
+  { entries, faults }: HeldVersion,
+  { plan, findings }: Survey,
 ): Promise<boolean> {
-  if (manifest.faults.length + scan.unreadable.length + scan.skipped.length > 0) return false
-  const plan = planSnapshot(manifest.entries, scan, new Set())
-  if (plan.read.length + plan.changed.length + plan.gone.length + plan.stale.length > 0)
-    return false
-  const sinceNs = doubtfulSinceNs(new Date(record?.scannedAt ?? 0))
-  const doubtful = new Map([...scan.entries].filter(([, { ctimeNs }]) => ctimeNs > sinceNs))
-  const { files } = await inspect(
-    layout,
-    manifest.entries,
-    { ...scan, entries: doubtful },
-    undefined,
-    patience.clock,
-  )
-  for (const { name, type } of doubtful.values()) {
-    const [held, now] = [manifest.entries.get(name), files.get(name)]
-    if (type !== 'file') continue
-    if (held?.type !== 'file' || now === undefined || !sameContent(held, now)) return false
+  if (faults.length + findings.unreadable.length + findings.skipped.length > 0) return false
+  if (plan.gone.size > 0 || plan.changed.size > plan.read.length) return false
+  for (const row of plan.read) {
+    const now = plan.changed.glanceAt(row)
+    const held = entries.get(now.name)
+    if (held?.type !== 'file' || now.type !== 'file') return false
+    if (!sameEntry(held, { ...now, chunks: held.chunks })) return false
+    const chunks = await chunksOf(locationOf(layout, now.name), patience.clock)
+    if (chunks === undefined || !sameContent(held, { ...now, chunks })) return false
   }
   return true
 }

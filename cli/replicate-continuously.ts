@@ -1,6 +1,6 @@
 /** `holdfast replicate`: the agent's loop on a directory, until a signal ends it. The store is waited for as long as it takes. */
 import type { Capture } from '../agent/capture/archiver.ts'
-import { watchLayout } from '../agent/capture/watcher.ts'
+import { watchDirectories } from '../agent/capture/directory-watcher.ts'
 import type { TakeCapture } from '../agent/session/committer.ts'
 import type { Context } from '../agent/session/context.ts'
 import { join } from '../agent/session/join.ts'
@@ -77,9 +77,10 @@ async function begin(
     terminal.note(
       `shipping ${options.path.join(', ')} to ${repository.store.url} as ${formatStreamName(options.stream)}`,
     )
-    const hints = watchLayout(context.state.layout, (why) => {
+    const hints = watchDirectories((why) => {
       terminal.note(`note: ${why}`)
     })
+    context.state.watch(hints)
     const { within: withinMs, tag } = options
     const replicator = new Replicator(context, committer, {
       withinMs,
@@ -137,8 +138,8 @@ function sayVersion(
   const { lastVersion: version, lastComplete, line } = facts
   const state = lastComplete ? 'complete' : 'partial'
   const added = {
-    changed: capture?.changed.length ?? 0,
-    gone: capture?.gone.length ?? 0,
+    changed: capture?.changed.size ?? 0,
+    gone: capture?.gone.size ?? 0,
     storedBytes: capture?.packed.storedBytes ?? 0,
   }
   if (output === 'json')

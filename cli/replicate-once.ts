@@ -1,5 +1,5 @@
 /** `holdfast replicate --once`: ship what changed, commit, close. */
-import type { Committer, CommitResult } from '../agent/session/committer.ts'
+import type { CommitResult, Committer, TakeCapture } from '../agent/session/committer.ts'
 import type { Context } from '../agent/session/context.ts'
 import { join } from '../agent/session/join.ts'
 import { closeLine } from '../agent/session/replicator.ts'
@@ -74,8 +74,8 @@ async function ship(
   if (nothingYet || (before.unchanged && tag === undefined)) return asBefore
   const note = takeOverNote(before, context)
   if (note !== undefined) terminal.note(note)
-  const committer = await join(context, 'directory')
-  const result = await commit(context, committer, tag, before.otherPaths)
+  const committer = await join(context, 'directory', before.head)
+  const result = await commit(context, committer, tag, before)
   const { main, open, lineage } = committer.standing
   if (main) await closeLine(context, open, lineage)
   if (result === undefined) return asBefore
@@ -88,9 +88,11 @@ async function commit(
   { state }: Context,
   committer: Committer,
   tag: string | undefined,
-  otherPaths: boolean,
+  { otherPaths, survey, held: surveyed }: Preview,
 ): Promise<CommitResult | undefined> {
-  const result = await committer.commit((held, packs) => state.take(held, packs), {
+  const take: TakeCapture = (held, packs) =>
+    state.take(held, packs, held.entries === surveyed.entries ? survey : undefined)
+  const result = await committer.commit(take, {
     reason: 'backup',
     always: tag !== undefined || otherPaths,
     ...(tag !== undefined && { tag }),

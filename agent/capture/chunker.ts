@@ -5,10 +5,14 @@
  */
 import { createHash } from 'node:crypto'
 
-export const MIN_CHUNK_BYTES = 256 * 1024
+/** Nothing before this is looked at: half of the bytes need no hashing. */
+export const MIN_CHUNK_BYTES = 512 * 1024
+const NORMAL_CHUNK_BYTES = 768 * 1024
+/** One chunk in a hundred comes to this; buffers are as large. */
+export const MAX_CHUNK_BYTES = 2 * 1024 * 1024
+/** What the sizes and masks make of bytes without order. */
 export const AVERAGE_CHUNK_BYTES = 1024 * 1024
-export const MAX_CHUNK_BYTES = 4 * 1024 * 1024
-/** 22 and 18 bits: cuts are rarer than 1 in the average (20 bits) before it, more frequent after it. */
+/** 22 and 18 bits: cuts are rare before the normal size, frequent (1 in 256 KiB) after it. */
 const HARD_MASK = 0xff_ff_fc_00 >>> 0
 const EASY_MASK = 0xff_ff_c0_00 >>> 0
 
@@ -29,10 +33,10 @@ function gearTable(): Uint32Array {
 export function cutLength(bytes: Buffer): number {
   const end = Math.min(bytes.length, MAX_CHUNK_BYTES)
   if (end <= MIN_CHUNK_BYTES) return end
-  const average = Math.min(end, AVERAGE_CHUNK_BYTES)
+  const normal = Math.min(end, NORMAL_CHUNK_BYTES)
   let hash = 0
   let i = MIN_CHUNK_BYTES
-  for (; i < average; i += 1) {
+  for (; i < normal; i += 1) {
     hash = ((hash << 1) + (GEAR[bytes[i] as number] as number)) | 0
     if ((hash & HARD_MASK) === 0) return i + 1
   }

@@ -2,33 +2,33 @@
  * An empty, missing, unreadable or swapped volume never commits "everything deleted". Pure; undefined: go on,
  * else the sentence that says why nothing is committed. What was never there may stay away: a fresh volume is empty.
  */
-import type { Entry } from '../../shared/repository/entry.ts'
-import { rootOf } from '../../shared/repository/entry.ts'
 import type { Layout } from '../volume/layout.ts'
-import type { Scan } from './scanner.ts'
+import type { Findings } from './scanner.ts'
 
 /** Device and inode of each volume's root, by its path: another one there is another volume. */
 export type VolumeIdentity = ReadonlyMap<string, string>
 
-/** @param sawContent the version that is extended, or an earlier look at the volume, had files. */
+/**
+ * @param held the version that is extended, as far as its declared paths go.
+ * @param content of the version that is extended (or an earlier look at the volume), and of the next one.
+ */
 export function whyNotCommit(
   layout: Layout,
-  held: ReadonlyMap<string, Entry>,
-  scan: Scan,
-  sawContent: boolean,
+  held: { has(name: string): boolean },
+  findings: Findings,
+  content: { readonly before: boolean; readonly after: boolean },
   identity: { readonly atStart: VolumeIdentity; readonly now: VolumeIdentity },
 ): string | undefined {
   for (const [volume, id] of identity.atStart)
     if (identity.now.get(volume) !== id)
       return `the volume at ${volume} is not the one that was there at the start: nothing is committed until it is back`
-  const heldRoots = new Set([...held.values()].map((entry) => rootOf(entry.name)))
-  for (const index of scan.missingRoots)
-    if (heldRoots.has(index))
+  for (const index of findings.missingRoots)
+    if (held.has(String(index)))
       return `${layout.roots[index]?.path} is missing, though versions have it: nothing is committed until it is back`
-  if (sawContent && !hasContent(scan.entries.values()) && scan.unreadable.length === 0)
+  if (content.before && !content.after && findings.unreadable.length === 0)
     return `${layout.roots.map((root) => root.path).join(', ')} is empty, though the last version has files: nothing is committed until something is there; if it is meant to be empty, pin "fresh"`
-  for (const { name, why } of scan.unreadable)
-    if (!name.includes('/') && heldRoots.has(Number(name)))
+  for (const { name, why } of findings.unreadable)
+    if (!name.includes('/') && held.has(name))
       return `${layout.roots[Number(name)]?.path} cannot be read (${why}): nothing is committed until it can`
   return undefined
 }

@@ -3,84 +3,144 @@
  * Only this version's chunks may be referred to: what older ones hold may be pruned at any time.
  */
 import type { Entry, Fault, StoredChunk } from '../../shared/repository/entry.ts'
-import { isHole } from '../../shared/repository/entry.ts'
+import type { Entries, EntryTable } from '../../shared/repository/entry-table.ts'
+import { tableOf } from '../../shared/repository/entry-table.ts'
 import type { VersionRecord } from '../../shared/repository/log-record.ts'
 import type { Manifest } from '../../shared/repository/manifest.ts'
+import { ChunkIndex } from './chunk-index.ts'
 
 type Counts = VersionRecord['counts']
 
 export class HeldVersion {
-  readonly #entries: Map<string, Entry>
+  #entries: EntryTable
   /** What the version does not hold as it was. */
   faults: readonly Fault[]
+  /** A picture of the whole volume was taken against it: from then on hints tell what may differ. */
+  isSeen = false
   #counts: Counts = { files: 0, directories: 0, symlinks: 0, bytes: 0 }
-  readonly #chunks = new Map<string, { chunk: StoredChunk; uses: number }>()
+  /** Made when it is first asked: a look that finds nothing needs none. */
+  #chunks: ChunkIndex | undefined
+  /** Names of hard links, with the names that they are links to. */
+  readonly #links = new Map<string, string>()
+  /** How many links each of those has. */
+  readonly #linked = new Map<string, number>()
 
   constructor(manifest: Manifest) {
-    this.#entries = new Map(manifest.entries)
+    this.#entries = tableOf(manifest.entries)
     this.faults = manifest.faults
-    for (const entry of this.#entries.values()) this.#use(entry, 1)
-    this.#counts = countsAfter(this.#counts, [], [...this.#entries.values()])
+    for (const row of this.#entries.rows()) this.#add(row)
   }
 
-  get entries(): ReadonlyMap<string, Entry> {
+  get entries(): EntryTable {
     return this.#entries
   }
 
-  chunk(id: string): StoredChunk | undefined {
-    return this.#chunks.get(id)?.chunk
+  get counts(): Counts {
+    return this.#counts
+  }
+
+  /** It holds more than its declared paths themselves, when these are directories. */
+  get hasContent(): boolean {
+    const roots = [...this.#entries.namesIn('')]
+    const empty = roots.filter((name) => this.#entries.glance(name)?.type === 'directory')
+    return this.#entries.size > empty.length
+  }
+
+  /** Hard links by name, each with the name that it is a link to. */
+  get links(): ReadonlyMap<string, string> {
+    return this.#links
+  }
+
+  /** Is this what hard links are links to? */
+  isLinked(name: string): boolean {
+    return this.#linked.has(name)
+  }
+
+  /** @param id SHA-256, as bytes. */
+  chunk(id: Buffer): StoredChunk | undefined {
+    this.#chunks ??= indexOf(this.#entries)
+    return this.#chunks.find(id)
   }
 
   /** The same entry with what lstat says of it now; nothing that a version holds. */
   refresh(entry: Entry): void {
-    this.#entries.set(entry.name, entry)
+    this.#set(entry)
   }
 
   /** What the version will hold that these changes make. */
-  countsAfter(changed: readonly Entry[], gone: readonly string[]): Counts {
-    const names = [...changed.map((entry) => entry.name), ...gone]
-    const before = names.flatMap((name) => this.#entries.get(name) ?? [])
-    return countsAfter(this.#counts, before, changed)
-  }
-
-  /** Makes it the version that a commit has made of it. */
-  advance(changed: readonly Entry[], gone: readonly string[], faults: readonly Fault[]): void {
-    this.#counts = this.countsAfter(changed, gone)
-    this.faults = faults
-    for (const entry of changed) {
-      this.#use(entry, 1)
-      this.#use(this.#entries.get(entry.name), -1)
-      this.#entries.set(entry.name, entry)
+  countsAfter(changed: Entries, gone: ReadonlySet<string>): Counts {
+    const after = { ...this.#counts }
+    for (const entry of changed.values()) {
+      const before = this.#entries.glance(entry.name)
+      if (before !== undefined) count(after, before, -1)
+      count(after, entry, 1)
     }
     for (const name of gone) {
-      this.#use(this.#entries.get(name), -1)
-      this.#entries.delete(name)
+      const before = this.#entries.glance(name)
+      if (before !== undefined) count(after, before, -1)
     }
+    return after
   }
 
-  #use(entry: Entry | undefined, by: 1 | -1): void {
-    if (entry?.type !== 'file') return
-    for (const chunk of entry.chunks) {
-      if (isHole(chunk)) continue
-      const held = this.#chunks.get(chunk.id)
-      if (held === undefined) this.#chunks.set(chunk.id, { chunk, uses: by })
-      else if (held.uses + by === 0) this.#chunks.delete(chunk.id)
-      else held.uses += by
+  /** Makes it the version that a commit has made of it. A version that was empty takes the changes' table over. */
+  advance(changed: EntryTable, gone: ReadonlySet<string>, faults: readonly Fault[]): void {
+    this.faults = faults
+    if (this.#entries.size === 0) {
+      this.#entries = changed
+      this.#chunks = undefined
+      for (const row of changed.rows()) this.#add(row)
+      return
     }
+    for (const entry of changed.values()) this.#set(entry)
+    for (const name of gone) this.#remove(name)
+  }
+
+  #set(entry: Entry): void {
+    const known = this.#entries.rowOf(entry.name)
+    if (known !== undefined) this.#forget(known)
+    this.#add(this.#entries.set(entry))
+  }
+
+  #remove(name: string): void {
+    const row = this.#entries.rowOf(name)
+    if (row === undefined) return
+    this.#forget(row)
+    this.#entries.delete(name)
+  }
+
+  #add(row: number): void {
+    const entry = this.#entries.glanceAt(row)
+    count(this.#counts, entry, 1)
+    this.#chunks?.add(row)
+    if (entry.type !== 'file' || entry.hardLinkOf === undefined) return
+    this.#links.set(entry.name, entry.hardLinkOf)
+    this.#linked.set(entry.hardLinkOf, (this.#linked.get(entry.hardLinkOf) ?? 0) + 1)
+  }
+
+  #forget(row: number): void {
+    const entry = this.#entries.glanceAt(row)
+    count(this.#counts, entry, -1)
+    this.#chunks?.remove(row)
+    const first = this.#links.get(entry.name)
+    if (first === undefined) return
+    this.#links.delete(entry.name)
+    const uses = (this.#linked.get(first) ?? 1) - 1
+    if (uses > 0) this.#linked.set(first, uses)
+    else this.#linked.delete(first)
   }
 }
 
-function countsAfter(counts: Counts, without: readonly Entry[], plus: readonly Entry[]): Counts {
-  const after = { ...counts }
-  const count = (entry: Entry, by: 1 | -1) => {
-    if (entry.type === 'directory') after.directories += by
-    else if (entry.type === 'symlink') after.symlinks += by
-    else {
-      after.files += by
-      after.bytes += entry.hardLinkOf === undefined ? by * entry.sizeBytes : 0
-    }
+function indexOf(table: EntryTable): ChunkIndex {
+  const index = new ChunkIndex(table)
+  for (const row of table.rows()) index.add(row)
+  return index
+}
+
+function count(counts: { -readonly [K in keyof Counts]: Counts[K] }, entry: Entry, by: 1 | -1) {
+  if (entry.type === 'directory') counts.directories += by
+  else if (entry.type === 'symlink') counts.symlinks += by
+  else {
+    counts.files += by
+    counts.bytes += entry.hardLinkOf === undefined ? by * entry.sizeBytes : 0
   }
-  for (const entry of without) count(entry, -1)
-  for (const entry of plus) count(entry, 1)
-  return after
 }

@@ -7,8 +7,9 @@ import { lstatSync, readdirSync, readlinkSync } from 'node:fs'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import path from 'node:path'
 import type { Fault } from '../../shared/repository/entry.ts'
-import type { Layout, StateRoot } from '../volume/layout.ts'
-import { MARK_NAME, isTemporaryName } from '../volume/layout.ts'
+import { pathInRoot, rootOf } from '../../shared/repository/entry.ts'
+import type { Layout } from '../volume/layout.ts'
+import { MARK_NAME, isTemporaryName, locationOf } from '../volume/layout.ts'
 import { decodeName, fsPath } from '../volume/raw-path.ts'
 
 /** What lstat says of an entry, without its content. */
@@ -30,20 +31,31 @@ export interface ScannedEntry {
   readonly target?: string
   /** A database: its content may be longer or shorter than its file. */
   readonly database?: true
+  /** A directory in which a mark lies: writing it moves the directory's mtime, which is no change of the app's. */
+  readonly marked?: true
 }
 
-export interface Scan {
-  readonly entries: ReadonlyMap<string, ScannedEntry>
+/** What a walk met besides entries. */
+export interface Findings {
   /** Entries, and directories with all below them, about which nothing is known. */
-  readonly unreadable: readonly Fault[]
+  readonly unreadable: Fault[]
   /** Sockets, devices, FIFOs: listed, never kept. */
-  readonly skipped: readonly Fault[]
+  readonly skipped: Fault[]
   /** Indexes of declared paths that are not there. */
-  readonly missingRoots: readonly number[]
+  readonly missingRoots: number[]
   /** Names of what an interrupted restore left behind. */
-  readonly leftovers: readonly string[]
-  /** Directories in which a mark lies: writing it moves their mtime, which is no change of the app's. */
-  readonly marked: ReadonlySet<string>
+  readonly leftovers: string[]
+}
+
+export interface Scan extends Findings {
+  readonly entries: ReadonlyMap<string, ScannedEntry>
+}
+
+/** What a walk tells whoever follows it; a directory comes before what is in it. */
+export interface Visitor {
+  entry(entry: ScannedEntry): void
+  /** Before a directory is listed. */
+  directory?(location: string): void
 }
 
 /** The file system's own, in the root of a volume: root's alone, and no state of any app. */
@@ -51,120 +63,133 @@ const LOST_AND_FOUND = 'lost+found'
 /** So many entries are looked at before others get a turn of the event loop. */
 const TURN_ENTRIES = 1000
 
+/** Everything there is, at once. For large volumes, `Walker` shows one entry at a time. */
 export async function scan(layout: Layout): Promise<Scan> {
-  const found: Found = {
-    entries: new Map(),
-    unreadable: [],
-    skipped: [],
-    missingRoots: [],
-    leftovers: [],
-    marked: new Set(),
+  const entries = new Map<string, ScannedEntry>()
+  const walker = new Walker(layout, { entry: (entry) => entries.set(entry.name, entry) })
+  await walker.walkAll()
+  return { entries, ...walker.findings }
+}
+
+export class Walker {
+  readonly findings: Findings = { unreadable: [], skipped: [], missingRoots: [], leftovers: [] }
+  readonly #layout: Layout
+  readonly #visitor: Visitor
+  /** Locations in the volumes' roots that are no part of the state. */
+  readonly #marks: ReadonlySet<string>
+  readonly #notOurs: ReadonlySet<string>
+
+  constructor(layout: Layout, visitor: Visitor) {
+    this.#layout = layout
+    this.#visitor = visitor
+    this.#marks = new Set(layout.volumes.map(({ at }) => path.join(at, MARK_NAME)))
+    this.#notOurs = new Set(layout.volumes.map(({ at }) => path.join(at, LOST_AND_FOUND)))
   }
-  const marks = new Set(layout.volumes.map((volume) => path.join(volume.at, MARK_NAME)))
-  const notOurs = new Set(layout.volumes.map((volume) => path.join(volume.at, LOST_AND_FOUND)))
-  for (const [index, root] of layout.roots.entries()) {
-    if (root.as === 'sqlite') {
-      scanDatabase(found, String(index), root.at)
-      continue
-    }
-    const walking = walk(found, root, String(index), root.at, { marks, notOurs })
+
+  async walkAll(): Promise<void> {
+    for (const index of this.#layout.roots.keys()) await this.walk(String(index))
+  }
+
+  /** An entry, and all below it. */
+  async walk(name: string): Promise<void> {
+    const walking = this.#walk(name, locationOf(this.#layout, name))
     for (let seen = 1; walking.next().done !== true; seen += 1)
       if (seen % TURN_ENTRIES === 0) await nextTurn()
   }
-  return found
-}
 
-/** A database and its log count as one file, which changed when either did. */
-function scanDatabase(found: Found, name: string, location: string): void {
-  const database = look(found, name, location, true)
-  if (database === undefined) return
-  if (database.type !== 'file') {
-    found.unreadable.push({ name, kind: 'unreadable', why: `as: sqlite, but a ${database.type}` })
-    return
+  /** An entry alone; undefined where there is none that can be kept (`findings` says why, unless it is gone). */
+  look(name: string): ScannedEntry | undefined {
+    const location = locationOf(this.#layout, name)
+    const isRoot = !name.includes('/')
+    const entry = this.#look(name, location, isRoot)
+    if (isRoot && this.#layout.roots[rootOf(name)]?.as === 'sqlite')
+      return entry === undefined ? undefined : this.#asDatabase(entry, location)
+    const isMarked = entry?.type === 'directory' && this.#marks.has(path.join(location, MARK_NAME))
+    return isMarked && isThere(path.join(location, MARK_NAME)) ? { ...entry, marked: true } : entry
   }
-  let { mtimeNs, ctimeNs } = database
-  for (const suffix of ['-wal', '-journal']) {
-    const side = lstatSync(fsPath(location + suffix), { bigint: true, throwIfNoEntry: false })
-    if (side === undefined) continue
-    if (side.mtimeNs > mtimeNs) mtimeNs = side.mtimeNs
-    if (side.ctimeNs > ctimeNs) ctimeNs = side.ctimeNs
+
+  /** Is it part of the state, as far as its name tells? What a restore left behind is noted. */
+  isState(name: string): boolean {
+    const location = locationOf(this.#layout, name)
+    if (this.#marks.has(location) || this.#notOurs.has(location)) return false
+    if (isTemporaryName(name.slice(name.lastIndexOf('/') + 1))) {
+      this.findings.leftovers.push(name)
+      return false
+    }
+    const root = this.#layout.roots[rootOf(name)]
+    return root !== undefined && !(name.includes('/') && root.excludes(pathInRoot(name)))
   }
-  found.entries.set(name, { ...database, mtimeNs, ctimeNs, database: true })
-}
 
-/** Locations in the volumes' roots that are no part of the state. */
-interface Aside {
-  readonly marks: ReadonlySet<string>
-  readonly notOurs: ReadonlySet<string>
-}
-
-interface Found {
-  entries: Map<string, ScannedEntry>
-  unreadable: Fault[]
-  skipped: Fault[]
-  missingRoots: number[]
-  leftovers: string[]
-  marked: Set<string>
-}
-
-function* walk(
-  found: Found,
-  root: StateRoot,
-  name: string,
-  location: string,
-  aside: Aside,
-): Generator<void> {
-  const isRoot = !name.includes('/')
-  const entry = look(found, name, location, isRoot)
-  yield
-  if (entry === undefined) return
-  found.entries.set(name, entry)
-  if (entry.type !== 'directory') return
-  for (const child of list(found, name, location)) {
-    const below = `${location}/${child}`
-    const belowRoot = isRoot ? child : `${name.slice(name.indexOf('/') + 1)}/${child}`
-    if (aside.marks.has(below)) found.marked.add(name)
-    if (aside.marks.has(below) || aside.notOurs.has(below)) continue
-    if (isTemporaryName(child)) found.leftovers.push(`${name}/${child}`)
-    if (isTemporaryName(child) || root.excludes(belowRoot)) continue
-    yield* walk(found, root, `${name}/${child}`, below, aside)
+  *#walk(name: string, location: string): Generator<void> {
+    const entry = this.look(name)
+    yield
+    if (entry?.type !== 'directory') {
+      if (entry !== undefined) this.#visitor.entry(entry)
+      return
+    }
+    this.#visitor.directory?.(location)
+    const names = this.list(name, location)
+    // A directory that went between lstat and now is deleted; an entry of it would be a lie.
+    if (names === undefined) return
+    this.#visitor.entry(entry)
+    for (const child of names)
+      if (this.isState(`${name}/${child}`))
+        yield* this.#walk(`${name}/${child}`, `${location}/${child}`)
   }
-}
 
-function look(
-  found: Found,
-  name: string,
-  location: string,
-  isRoot: boolean,
-): ScannedEntry | undefined {
-  try {
-    const stat = lstatSync(fsPath(location), { bigint: true })
-    const type = typeOf(stat)
-    if (type === undefined) {
-      found.skipped.push({ name, kind: 'skipped', why: specialType(stat) })
+  /** A database and its log count as one file, which changed when either did. */
+  #asDatabase(database: ScannedEntry, location: string): ScannedEntry | undefined {
+    const { name, type } = database
+    if (type !== 'file') {
+      this.findings.unreadable.push({ name, kind: 'unreadable', why: `as: sqlite, but a ${type}` })
       return undefined
     }
-    return scannedEntry(name, type, stat, type === 'symlink' ? readTarget(location) : undefined)
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code !== 'ENOENT') found.unreadable.push({ name, kind: 'unreadable', why: String(code) })
-    else if (isRoot) found.missingRoots.push(Number(name))
-    return undefined
+    let { mtimeNs, ctimeNs } = database
+    for (const suffix of ['-wal', '-journal']) {
+      const side = lstatSync(fsPath(location + suffix), { bigint: true, throwIfNoEntry: false })
+      if (side === undefined) continue
+      if (side.mtimeNs > mtimeNs) mtimeNs = side.mtimeNs
+      if (side.ctimeNs > ctimeNs) ctimeNs = side.ctimeNs
+    }
+    return { ...database, mtimeNs, ctimeNs, database: true }
+  }
+
+  #look(name: string, location: string, isRoot: boolean): ScannedEntry | undefined {
+    try {
+      const stat = lstatSync(fsPath(location), { bigint: true })
+      const type = typeOf(stat)
+      if (type === undefined) {
+        this.findings.skipped.push({ name, kind: 'skipped', why: specialType(stat) })
+        return undefined
+      }
+      return scannedEntry(name, type, stat, type === 'symlink' ? readTarget(location) : undefined)
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      if (code !== 'ENOENT')
+        this.findings.unreadable.push({ name, kind: 'unreadable', why: String(code) })
+      else if (isRoot) this.findings.missingRoots.push(Number(name))
+      return undefined
+    }
+  }
+
+  /** Names in a directory; undefined when it has gone. */
+  list(name: string, location: string): string[] | undefined {
+    try {
+      return readNames(location)
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      if (code === 'ENOENT') {
+        if (!name.includes('/')) this.findings.missingRoots.push(Number(name))
+        return undefined
+      }
+      this.findings.unreadable.push({ name, kind: 'unreadable', why: String(code) })
+      return []
+    }
   }
 }
 
-function list(found: Found, name: string, location: string): string[] {
-  try {
-    return readNames(location)
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    // A directory that went between lstat and now is deleted; its entry would be a lie, the next scan has the truth.
-    if (code === 'ENOENT') {
-      found.entries.delete(name)
-      if (!name.includes('/')) found.missingRoots.push(Number(name))
-    } else found.unreadable.push({ name, kind: 'unreadable', why: String(code) })
-    return []
-  }
+function isThere(location: string): boolean {
+  return lstatSync(fsPath(location), { throwIfNoEntry: false }) !== undefined
 }
 
 /** Names in code unit order, so that scans of the same tree are alike. */

@@ -1,77 +1,116 @@
-/** Pure: what has to be looked at, read, carried on or dropped to make the next version of the held one. */
+/**
+ * What has to be read, carried on or dropped to make the next version of the held one: told of each entry that a walk
+ * meets. Changes nothing, and reads no file.
+ */
 import type { Entry, Fault, FileEntry } from '../../shared/repository/entry.ts'
-import type { Scan, ScannedEntry } from './scanner.ts'
+import { EntryTable, isAtOrBelow } from '../../shared/repository/entry-table.ts'
+import type { Findings, ScannedEntry } from './scanner.ts'
 
 export interface SnapshotPlan {
-  /** Files whose content has to be read: new, or not certainly the same. */
-  readonly read: readonly FileToRead[]
-  /** Entries without content of their own that changed: directories, links. */
-  readonly changed: readonly Entry[]
+  /** Entries that may differ; files among them still without their content. */
+  readonly changed: EntryTable
+  /** Rows in `changed` of files whose content has to be read: new, or not certainly the same. */
+  readonly read: readonly number[]
   /** Names of held entries that are deleted. */
-  readonly gone: readonly string[]
-  /** Held entries that cannot be read now: carried on, marked stale. */
-  readonly stale: readonly Entry[]
+  readonly gone: ReadonlySet<string>
+  /** All of them, not only the new ones. */
   readonly faults: readonly Fault[]
+  /** Bytes of the files to read. */
+  readonly readBytes: number
+  /** What the version will hold is more than its declared paths themselves. */
+  readonly hasContent: boolean
 }
 
-export interface FileToRead {
-  readonly scanned: ScannedEntry
-  /** The first name of the same inode, where the file has several. */
-  readonly hardLinkOf: string | undefined
-}
+export class SnapshotPlanner {
+  readonly changed = new EntryTable()
+  readonly #held: EntryTable
+  readonly #doubtful: ReadonlySet<string>
+  readonly #read: number[] = []
+  readonly #seen: Uint8Array
+  readonly #gone = new Set<string>()
+  readonly #linkNames = new Map<string, string>()
+  #readBytes = 0
+  #newNames = 0
 
-/**
- * @param doubtful names of files that were read so soon after they changed that a later change may bear the same
- *   time: read again.
- */
-export function planSnapshot(
-  held: ReadonlyMap<string, Entry>,
-  scan: Scan,
-  doubtful: ReadonlySet<string>,
-): SnapshotPlan {
-  const plan: Mutable = { read: [], changed: [], gone: [], stale: [], faults: [] }
-  const linkNames = new Map<string, string>()
-  for (const entry of scan.entries.values())
-    planEntry(
-      plan,
-      held,
-      scan.marked.has(entry.name) ? withTimeOf(held, entry) : entry,
-      doubtful,
-      linkNames,
-    )
-  planAbsent(plan, held, scan)
-  plan.faults.push(...scan.unreadable, ...scan.skipped)
-  return plan
-}
-
-function withTimeOf(held: ReadonlyMap<string, Entry>, entry: ScannedEntry): ScannedEntry {
-  return { ...entry, mtimeNs: held.get(entry.name)?.mtimeNs ?? entry.mtimeNs }
-}
-
-interface Mutable {
-  read: FileToRead[]
-  changed: Entry[]
-  gone: string[]
-  stale: Entry[]
-  faults: Fault[]
-}
-
-function planEntry(
-  plan: Mutable,
-  held: ReadonlyMap<string, Entry>,
-  entry: ScannedEntry,
-  doubtful: ReadonlySet<string>,
-  linkNames: Map<string, string>,
-): void {
-  const before = held.get(entry.name)
-  if (entry.type !== 'file') {
-    if (before === undefined || !isSame(before, entry)) plan.changed.push(withoutContent(entry))
-    return
+  /**
+   * @param doubtful names of files that were read so soon after they changed that a later change may bear the same
+   *   time: read again.
+   */
+  constructor(held: EntryTable, doubtful: ReadonlySet<string>) {
+    this.#held = held
+    this.#doubtful = doubtful
+    this.#seen = new Uint8Array(held.endRow)
   }
-  const hardLinkOf = firstNameOfInode(entry, linkNames)
-  const sameLink = before?.type === 'file' && before.hardLinkOf === hardLinkOf
-  if (before === undefined || !sameLink || !isSame(before, entry) || doubtful.has(entry.name))
-    plan.read.push({ scanned: entry, hardLinkOf })
+
+  /** Takes an entry up as the walk saw it. */
+  add(scanned: ScannedEntry): void {
+    const row = this.#held.rowOf(scanned.name)
+    if (row === undefined) this.#newNames += 1
+    else this.#seen[row] = 1
+    const before = row === undefined ? undefined : this.#held.glanceAt(row)
+    const entry =
+      scanned.marked === true && before !== undefined
+        ? { ...scanned, mtimeNs: before.mtimeNs }
+        : scanned
+    if (entry.type === 'file') this.#addFile(entry, before)
+    else if (before === undefined || !isSame(before, entry)) this.changed.set(withoutContent(entry))
+  }
+
+  /**
+   * Held entries that were not seen are deleted, unless nothing is known about them.
+   * @param rows of the held entries that would have been seen.
+   */
+  end(findings: Findings, rows: Iterable<number>, faultsElsewhere: readonly Fault[]): SnapshotPlan {
+    const unknown = new Set(findings.unreadable.map((fault) => fault.name))
+    for (const row of rows) {
+      if (this.#seen[row] === 1) continue
+      const name = this.#held.nameAt(row)
+      if (!isAtOrBelow(name, unknown)) this.#gone.add(name)
+      else if (this.#held.glanceAt(row).stale !== true)
+        this.changed.set({ ...this.#held.at(row), stale: true })
+    }
+    return {
+      changed: this.changed,
+      read: this.#read,
+      gone: this.#gone,
+      faults: [...faultsElsewhere, ...findings.unreadable, ...findings.skipped],
+      readBytes: this.#readBytes,
+      hasContent: this.#hasContent(),
+    }
+  }
+
+  #hasContent(): boolean {
+    const size = this.#held.size + this.#newNames - this.#gone.size
+    let emptyRoots = 0
+    for (const root of rootNames(this.#held, this.changed))
+      if (!this.#gone.has(root) && this.#typeAfter(root) === 'directory') emptyRoots += 1
+    return size > emptyRoots
+  }
+
+  #typeAfter(name: string): Entry['type'] | undefined {
+    return (this.changed.glance(name) ?? this.#held.glance(name))?.type
+  }
+
+  #addFile(entry: ScannedEntry, before: Entry | undefined): void {
+    const hardLinkOf = firstNameOfInode(entry, this.#linkNames)
+    const sameLink = before?.type === 'file' && before.hardLinkOf === hardLinkOf
+    if (sameLink && isSame(before, entry) && !this.#doubtful.has(entry.name)) return
+    this.#readBytes += entry.sizeBytes
+    this.#read.push(
+      this.changed.set({
+        ...metadataOf(entry),
+        type: 'file',
+        sizeBytes: entry.sizeBytes,
+        chunks: [],
+        ...(hardLinkOf !== undefined && { hardLinkOf }),
+      }),
+    )
+  }
+}
+
+/** Names of declared paths that either knows. */
+function rootNames(...tables: readonly EntryTable[]): Set<string> {
+  return new Set(tables.flatMap((table) => [...table.namesIn('')]))
 }
 
 /** The first name of an inode that has several; undefined for that one itself, and for files with one name. */
@@ -117,21 +156,4 @@ function withoutContent(scanned: ScannedEntry): Entry {
   if (scanned.type === 'symlink')
     return { ...metadata, type: 'symlink', target: scanned.target ?? '' }
   return { ...metadata, type: 'directory' }
-}
-
-/** Held entries that the scan does not show are deleted, unless nothing is known about them. */
-function planAbsent(plan: Mutable, held: ReadonlyMap<string, Entry>, scan: Scan): void {
-  const unknown = new Set(scan.unreadable.map((fault) => fault.name))
-  for (const entry of held.values()) {
-    if (scan.entries.has(entry.name)) continue
-    if (!isBelow(entry.name, unknown)) plan.gone.push(entry.name)
-    else if (entry.stale !== true) plan.stale.push({ ...entry, stale: true })
-  }
-}
-
-function isBelow(name: string, tops: ReadonlySet<string>): boolean {
-  if (tops.size === 0) return false
-  for (let end = name.length; end > 0; end = name.lastIndexOf('/', end - 1))
-    if (tops.has(name.slice(0, end))) return true
-  return false
 }

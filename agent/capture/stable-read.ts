@@ -3,20 +3,25 @@
  * fstat again and lstat of the path; size, mtime and ctime must be the same. A file that only grows (a log) is kept as
  * far as it reached when it was opened. One that changes each time is kept as last read, and said to be unstable.
  */
-import { createHash } from 'node:crypto'
 import type { BigIntStats } from 'node:fs'
-import { closeSync, constants, fstatSync, lstatSync, openSync, readSync } from 'node:fs'
+import { closeSync, constants, fstatSync, lstatSync, openSync } from 'node:fs'
 import type { Clock } from '../../shared/clock.ts'
 import type { ChunkRef } from '../../shared/repository/entry.ts'
+import { isHole } from '../../shared/repository/entry.ts'
 import { fsPath } from '../volume/raw-path.ts'
-import { MAX_CHUNK_BYTES, cutLength } from './chunker.ts'
+import { ChunkReader } from './chunk-reader.ts'
 
-/** Takes the bytes of one chunk (which it keeps) and says where they will lie. */
-export type KeepChunk = (bytes: Buffer) => Promise<ChunkRef>
+/** Where the bytes of chunks go. */
+export interface ChunkKeeper {
+  /** Takes a copy of one chunk's bytes and says where they will lie. */
+  keep(bytes: Buffer): ChunkRef
+  /** To be awaited before more is kept, where there is something to wait for. */
+  room(): Promise<void> | undefined
+}
 
 export interface StableRead {
   readonly stat: BigIntStats
-  readonly chunks: ChunkRef[]
+  readonly chunks: readonly ChunkRef[]
   /** Bytes that were kept. */
   readonly sizeBytes: number
   readonly stable: boolean
@@ -24,9 +29,10 @@ export interface StableRead {
 
 /** Waits before the second and later attempts. */
 const RETRY_WAITS_MS = [20, 100, 400]
-/** Runs of zeros are looked for in blocks of this size, in files with fewer blocks than bytes. */
-const HOLE_BYTES = 64 * 1024
-const ZEROS = Buffer.alloc(HOLE_BYTES)
+
+interface Attempt extends StableRead {
+  readonly fd: number
+}
 
 /**
  * Reads and chunks a file. Undefined when it is not there, or no regular file, any more.
@@ -34,64 +40,66 @@ const ZEROS = Buffer.alloc(HOLE_BYTES)
  */
 export async function readStable(
   location: string,
-  keep: KeepChunk,
+  keeper: ChunkKeeper,
   clock: Clock,
 ): Promise<StableRead | undefined> {
-  let previous: Attempt | undefined
+  let previous: StableRead | undefined
   for (let attempt = 0; ; attempt += 1) {
-    const read = await readOnce(location, keep, previous)
-    if (read === undefined) return undefined
-    const { stat, chunks, sizeBytes } = read
-    if (read.unchanged) return { stat, chunks, sizeBytes, stable: true }
-    if (previous !== undefined && read.continuesPrevious)
-      return {
-        stat: previous.stat,
-        chunks: previous.chunks,
-        sizeBytes: previous.sizeBytes,
-        stable: true,
-      }
+    const room = keeper.room()
+    if (room !== undefined) await room
+    const read = await readOnce(location, keeper, previous)
+    if (read === undefined || read.stable) return read
     const waitMs = RETRY_WAITS_MS[attempt]
-    if (waitMs === undefined) return { stat, chunks, sizeBytes, stable: false }
+    if (waitMs === undefined) return read
     previous = read
     await clock.sleep(waitMs)
   }
 }
 
-interface Attempt {
-  readonly stat: BigIntStats
-  readonly chunks: ChunkRef[]
-  readonly sizeBytes: number
-  readonly digest: string
-  readonly unchanged: boolean
-  /** The first bytes are those that the previous attempt read to its end: the file has only grown. */
-  readonly continuesPrevious: boolean
-}
-
-async function readOnce(
-  location: string,
-  keep: KeepChunk,
-  previous: Attempt | undefined,
-): Promise<Attempt | undefined> {
+/**
+ * As `readStable`, of a file so small that nothing has to be waited for; 'again' where it has to be read once more.
+ * Synchronous calls: of many small files, promises would cost more than the reading.
+ */
+export function readSmall(location: string, keeper: ChunkKeeper): StableRead | 'again' | undefined {
   const fd = openFile(location)
   if (fd === undefined) return undefined
   try {
     const stat = fstatSync(fd, { bigint: true })
     if (!stat.isFile()) return undefined
-    const reader = new ChunkReader(fd, Number(stat.size), isSparse(stat), keep, previous?.sizeBytes)
-    await reader.readAll()
-    return {
-      stat,
-      chunks: reader.chunks,
-      sizeBytes: reader.sizeBytes,
-      digest: reader.digest,
-      unchanged:
-        isUnchanged(stat, fstatSync(fd, { bigint: true }), location) &&
-        reader.sizeBytes === Number(stat.size),
-      continuesPrevious: previous !== undefined && reader.prefixDigest === previous.digest,
-    }
+    const reader = new ChunkReader(fd, Number(stat.size), isSparse(stat), keeper)
+    while (reader.next());
+    return isUnchanged(fd, stat, location, reader) ? resultOf(stat, reader, true) : 'again'
   } finally {
     closeSync(fd)
   }
+}
+
+async function readOnce(
+  location: string,
+  keeper: ChunkKeeper,
+  previous: StableRead | undefined,
+): Promise<StableRead | undefined> {
+  const fd = openFile(location)
+  if (fd === undefined) return undefined
+  try {
+    const stat = fstatSync(fd, { bigint: true })
+    if (!stat.isFile()) return undefined
+    const reader = new ChunkReader(fd, Number(stat.size), isSparse(stat), keeper)
+    while (reader.next()) {
+      const room = keeper.room()
+      if (room !== undefined) await room
+    }
+    const read: Attempt = { ...resultOf(stat, reader, isUnchanged(fd, stat, location, reader)), fd }
+    if (!read.stable && previous !== undefined && continues(read, previous, keeper))
+      return { ...previous, stable: true }
+    return resultOf(stat, reader, read.stable)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+function resultOf(stat: BigIntStats, reader: ChunkReader, stable: boolean): StableRead {
+  return { stat, chunks: reader.chunks, sizeBytes: reader.sizeBytes, stable }
 }
 
 function openFile(location: string): number | undefined {
@@ -113,111 +121,44 @@ function isSparse(stat: BigIntStats): boolean {
   return stat.blocks * 512n < stat.size
 }
 
-/** The path still names this inode, and nothing was written to it. */
-function isUnchanged(before: BigIntStats, after: BigIntStats, location: string): boolean {
+/** All of it was read, the path still names this inode, and nothing was written to it. */
+function isUnchanged(
+  fd: number,
+  before: BigIntStats,
+  location: string,
+  reader: ChunkReader,
+): boolean {
+  if (reader.sizeBytes !== Number(before.size)) return false
+  if (!isSame(before, fstatSync(fd, { bigint: true }))) return false
   const named = lstatSync(fsPath(location), { bigint: true, throwIfNoEntry: false })
-  return [after, named].every(
-    (stat) =>
-      stat !== undefined &&
-      stat.ino === before.ino &&
-      stat.dev === before.dev &&
-      stat.size === before.size &&
-      stat.mtimeNs === before.mtimeNs &&
-      stat.ctimeNs === before.ctimeNs,
+  return named !== undefined && isSame(before, named)
+}
+
+function isSame(before: BigIntStats, stat: BigIntStats): boolean {
+  return (
+    stat.ino === before.ino &&
+    stat.dev === before.dev &&
+    stat.size === before.size &&
+    stat.mtimeNs === before.mtimeNs &&
+    stat.ctimeNs === before.ctimeNs
   )
 }
 
-/** Reads the first `limit` bytes of an open file in windows, and cuts them into chunks and holes. */
-class ChunkReader {
-  readonly chunks: ChunkRef[] = []
-  sizeBytes = 0
-  digest = ''
-  prefixDigest: string | undefined
-  readonly #fd: number
-  readonly #limit: number
-  readonly #sparse: boolean
-  readonly #keep: KeepChunk
-  readonly #prefixBytes: number | undefined
-  readonly #hash = createHash('sha256')
-
-  constructor(fd: number, limit: number, sparse: boolean, keep: KeepChunk, prefixBytes?: number) {
-    this.#fd = fd
-    this.#limit = limit
-    this.#sparse = sparse
-    this.#keep = keep
-    this.#prefixBytes = prefixBytes
-  }
-
-  async readAll(): Promise<void> {
-    let rest: Buffer = Buffer.alloc(0)
-    for (let atEnd = false; !atEnd;) {
-      const window = this.#read(Math.min(this.#limit - this.sizeBytes, 2 * MAX_CHUNK_BYTES))
-      atEnd = window.length === 0 || this.sizeBytes === this.#limit
-      rest = await this.#cut(rest.length === 0 ? window : Buffer.concat([rest, window]), atEnd)
-    }
-    this.digest = this.#hash.digest('hex')
-  }
-
-  #read(length: number): Buffer {
-    const buffer = Buffer.allocUnsafeSlow(length)
-    let filled = 0
-    while (filled < length) {
-      const n = readSync(this.#fd, buffer, filled, length - filled, this.sizeBytes + filled)
-      if (n === 0) break
-      filled += n
-    }
-    const bytes = buffer.subarray(0, filled)
-    this.#digestOf(bytes)
-    this.sizeBytes += filled
-    return bytes
-  }
-
-  #digestOf(bytes: Buffer): void {
-    const toPrefix = (this.#prefixBytes ?? -1) - this.sizeBytes
-    if (toPrefix < 0 || toPrefix > bytes.length || this.prefixDigest !== undefined) {
-      this.#hash.update(bytes)
-      return
-    }
-    this.#hash.update(bytes.subarray(0, toPrefix))
-    this.prefixDigest = this.#hash.copy().digest('hex')
-    this.#hash.update(bytes.subarray(toPrefix))
-  }
-
-  /** Cuts all of `bytes` at the end of the file, else as long as a cut is certain; gives back the rest. */
-  async #cut(bytes: Buffer, atEnd: boolean): Promise<Buffer> {
-    let rest = bytes
-    const enough = atEnd ? 1 : MAX_CHUNK_BYTES
-    while (rest.length >= enough) {
-      const holeBytes = this.#sparse ? leadingHole(rest) : 0
-      if (holeBytes > 0) {
-        this.#addHole(holeBytes)
-        rest = rest.subarray(holeBytes)
-        continue
-      }
-      const length = cutLength(this.#sparse ? upToHole(rest) : rest)
-      this.chunks.push(await this.#keep(rest.subarray(0, length)))
-      rest = rest.subarray(length)
-    }
-    return rest
-  }
-
-  #addHole(bytes: number): void {
-    const last = this.chunks.at(-1)
-    if (last !== undefined && 'hole' in last)
-      this.chunks[this.chunks.length - 1] = { hole: last.hole + bytes }
-    else this.chunks.push({ hole: bytes })
-  }
+/** The first bytes are those that the previous attempt read to its end: the file has only grown. */
+function continues(read: Attempt, previous: StableRead, keeper: ChunkKeeper): boolean {
+  if (read.stat.ino !== previous.stat.ino || read.sizeBytes < previous.sizeBytes) return false
+  const last = previous.chunks.length - 1
+  if (read.sizeBytes === previous.sizeBytes)
+    return read.chunks.every((chunk, i) => same(previous.chunks[i], chunk))
+  const isPrefix = previous.chunks.slice(0, last).every((chunk, i) => same(chunk, read.chunks[i]))
+  if (!isPrefix || last < 0) return isPrefix
+  // Where the file ended then, it is cut elsewhere now: that end is read once more.
+  const reader = new ChunkReader(read.fd, previous.sizeBytes, isSparse(read.stat), keeper)
+  while (reader.next());
+  return reader.chunks.length === last + 1 && same(previous.chunks[last], reader.chunks[last])
 }
 
-function leadingHole(bytes: Buffer): number {
-  let end = 0
-  while (end + HOLE_BYTES <= bytes.length && bytes.subarray(end, end + HOLE_BYTES).equals(ZEROS))
-    end += HOLE_BYTES
-  return end
-}
-
-function upToHole(bytes: Buffer): Buffer {
-  for (let at = HOLE_BYTES; at + HOLE_BYTES <= bytes.length; at += HOLE_BYTES)
-    if (bytes.subarray(at, at + HOLE_BYTES).equals(ZEROS)) return bytes.subarray(0, at)
-  return bytes
+function same(a: ChunkRef | undefined, b: ChunkRef | undefined): boolean {
+  if (a === undefined || b === undefined) return false
+  return isHole(a) ? isHole(b) && a.hole === b.hole : !isHole(b) && a.id === b.id
 }

@@ -1,38 +1,52 @@
 /**
  * Brings chunks from the repository, in the order in which a plan will ask for them: neighbouring frames in one
- * ranged GET, the next range while the last one is written. Every chunk is verified against its hash.
- * Memory: about two ranges of `RANGE_BYTES`, and one decoded frame.
+ * ranged GET, and the next frames fetched and decompressed by other threads while the last one is written. Every chunk
+ * is verified against its hash.
+ * Memory: `MAX_RANGES` ranges of `RANGE_BYTES`, and `MAX_FRAMES` decoded frames.
  */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { CorruptObjectError } from '../../shared/errors.ts'
 import type { ObjectStore } from '../../shared/object-store/object-store.ts'
 import type { Patience } from '../../shared/patience.ts'
 import { untilReachable } from '../../shared/patience.ts'
-import type { StoredChunk } from '../../shared/repository/entry.ts'
-import type { FrameRef } from '../../shared/repository/frame.ts'
-import { decodeFrame } from '../../shared/repository/frame.ts'
+import type { PackedFrame, StoredChunk } from '../../shared/repository/entry.ts'
+import { decodeFrameAside } from '../../shared/repository/frame.ts'
+import { locateMoved } from '../../shared/repository/moved-pack.ts'
 import { packKey } from '../../shared/repository/object-keys.ts'
 import type { StreamName } from '../../shared/stream-name.ts'
 
-const RANGE_BYTES = 8 * 1024 * 1024
+const RANGE_BYTES = 4 * 1024 * 1024
 /** Bytes that nobody asked for are read along when they are fewer than this: cheaper than another request. */
 const GAP_BYTES = 64 * 1024
+/** Ranges that are kept, or on their way. */
+const MAX_RANGES = 4
+/** Frames that are kept, or being decoded. */
+const MAX_FRAMES = 6
+/** Frames that are asked for before they are needed. */
+const AHEAD = 3
 
 interface Range {
   readonly pack: string
   readonly offset: number
   end: number
-  body?: Promise<Buffer>
+}
+
+interface Place {
+  readonly frame: PackedFrame
+  readonly range: Range
 }
 
 export class ChunkSource {
   readonly #store: ObjectStore
   readonly #stream: StreamName
   readonly #patience: Patience
-  readonly #ranges: Range[] = []
-  readonly #rangeOf = new Map<string, number>()
-  readonly #loaded = new Set<Range>()
-  #frame: { key: string; plain: Buffer } | undefined
+  /** Frames in the order in which they will be asked for, each once. */
+  readonly #order: Place[] = []
+  readonly #numbers = new Map<string, number>()
+  readonly #bodies = new Cache<Range, Promise<Buffer | undefined>>(MAX_RANGES)
+  readonly #frames = new Cache<number, Promise<Buffer>>(MAX_FRAMES)
+  /** The last frame that was read from. */
+  #current: { number: number; plain: Buffer } | undefined
   /** Bytes received from the store. */
   fetchedBytes = 0
 
@@ -46,80 +60,122 @@ export class ChunkSource {
     this.#store = store
     this.#stream = stream
     this.#patience = patience
-    for (const { pack, frame } of wanted) this.#want(pack, frame)
+    for (const { frame } of wanted) this.#numberOf(frame)
   }
 
-  /** The chunk's plain bytes, verified. Throws `CorruptObjectError` when its object is damaged or gone. */
-  async read(chunk: StoredChunk): Promise<Buffer> {
-    const plain = await this.#frameOf(chunk)
+  /**
+   * The chunk's plain bytes, verified; not to be kept. At once where they are at hand.
+   * Throws, or rejects with, `CorruptObjectError` when its object is damaged or gone.
+   */
+  read(chunk: StoredChunk): Buffer | Promise<Buffer> {
+    const number = this.#numberOf(chunk.frame)
+    if (this.#current?.number === number) return this.#verified(chunk, this.#current.plain)
+    return this.#load(number).then((plain) => {
+      this.#current = { number, plain }
+      return this.#verified(chunk, plain)
+    })
+  }
+
+  #verified(chunk: StoredChunk, plain: Buffer): Buffer {
     const bytes = plain.subarray(chunk.start, chunk.start + chunk.lengthBytes)
-    if (createHash('sha256').update(bytes).digest('hex') === chunk.id) return bytes
+    if (hash('sha256', bytes) === chunk.id) return bytes
     throw new CorruptObjectError(
-      packKey(this.#stream, chunk.pack),
+      packKey(this.#stream, chunk.frame.pack),
       `chunk ${chunk.id} does not match its hash`,
     )
   }
 
-  #want(pack: string, frame: FrameRef): void {
-    const key = frameKey(pack, frame)
-    if (this.#rangeOf.has(key)) return
-    this.#rangeOf.set(key, this.#rangeFor(pack, frame))
+  /** A frame that was not announced (present bytes turned out not to be what they were said to be) comes behind all others. */
+  #numberOf(frame: PackedFrame): number {
+    const key = `${frame.pack}@${frame.offset}`
+    const known = this.#numbers.get(key)
+    if (known !== undefined) return known
+    this.#order.push({ frame, range: this.#rangeFor(frame) })
+    this.#numbers.set(key, this.#order.length - 1)
+    return this.#order.length - 1
   }
 
-  /** The index of the range that will bring a frame: the last one, made longer if need be, or a new one. */
-  #rangeFor(pack: string, frame: FrameRef): number {
-    const end = frame.offset + frame.storedBytes
-    const last = this.#ranges.at(-1)
+  /** The range that will bring a frame: the last one, made longer if need be, or a new one. */
+  #rangeFor({ pack, offset, storedBytes }: PackedFrame): Range {
+    const end = offset + storedBytes
+    const last = this.#order.at(-1)?.range
     const fits =
       last?.pack === pack &&
-      last.body === undefined &&
-      frame.offset >= last.offset &&
-      frame.offset <= last.end + GAP_BYTES &&
+      !this.#bodies.has(last) &&
+      offset >= last.offset &&
+      offset <= last.end + GAP_BYTES &&
       end - last.offset <= RANGE_BYTES
-    if (fits) last.end = Math.max(last.end, end)
-    else this.#ranges.push({ pack, offset: frame.offset, end })
-    return this.#ranges.length - 1
+    if (!fits) return { pack, offset, end }
+    last.end = Math.max(last.end, end)
+    return last
   }
 
-  /** A frame that was not announced (present bytes turned out not to be what they were said to be) is fetched all the same. */
-  async #frameOf({ pack, frame }: StoredChunk): Promise<Buffer> {
-    const key = frameKey(pack, frame)
-    if (this.#frame?.key === key) return this.#frame.plain
-    const index = this.#rangeOf.get(key) ?? this.#rangeFor(pack, frame)
-    this.#rangeOf.set(key, index)
-    const range = this.#ranges[index] as Range
-    const next = this.#ranges[index + 1]
-    for (const other of this.#loaded) if (other !== range && other !== next) this.#drop(other)
-    const body = await this.#fetch(range)
-    if (next !== undefined) this.#fetch(next).catch(() => undefined) // its own reader will see the error
-    const start = frame.offset - range.offset
-    const stored = body.subarray(start, start + frame.storedBytes)
-    const plain = decodeFrame(packKey(this.#stream, pack), stored, frame)
-    this.#frame = { key, plain }
+  #load(number: number): Promise<Buffer> {
+    const plain = this.#decoded(number)
+    for (let next = number + 1; next <= number + AHEAD && next < this.#order.length; next += 1)
+      this.#decoded(next).catch(() => undefined) // its own reader will see the error
     return plain
   }
 
-  #fetch(range: Range): Promise<Buffer> {
-    this.#loaded.add(range)
-    range.body ??= this.#get(range)
-    return range.body
+  #decoded(number: number): Promise<Buffer> {
+    return this.#frames.get(number, () => this.#decode(this.#order[number] as Place))
   }
 
-  #drop(range: Range): void {
-    this.#loaded.delete(range)
-    delete range.body
+  async #decode({ frame, range }: Place): Promise<Buffer> {
+    const body = await this.#bodies.get(range, () => this.#fetch(range))
+    const start = frame.offset - range.offset
+    const stored =
+      body?.subarray(start, start + frame.storedBytes) ?? (await this.#fetchMoved(frame))
+    return decodeFrameAside(packKey(this.#stream, range.pack), stored, frame)
   }
 
-  async #get({ pack, offset, end }: Range): Promise<Buffer> {
+  /** Undefined when there is no such object any more. */
+  async #fetch({ pack, offset, end }: Range): Promise<Buffer | undefined> {
     const key = packKey(this.#stream, pack)
     const range = { offset, lengthBytes: end - offset }
     const object = await untilReachable(() => this.#store.get(key, range), this.#patience)
-    if (object === undefined) throw new CorruptObjectError(key, 'it is not there any more')
-    this.fetchedBytes += object.body.length
-    return object.body
+    this.fetchedBytes += object?.body.length ?? 0
+    return object?.body
+  }
+
+  /** The stored bytes of a frame whose pack was compacted, from where they lie now. */
+  async #fetchMoved({ pack, offset, storedBytes }: PackedFrame): Promise<Buffer> {
+    let lookedIn: string | undefined
+    for (;;) {
+      const moved = await untilReachable(
+        () => locateMoved(this.#store, this.#stream, pack),
+        this.#patience,
+      )
+      const now = moved?.offsets.get(offset)
+      // Moved on, and removed, since it was looked up: it is elsewhere by now.
+      if (moved === undefined || now === undefined || moved.to === lookedIn)
+        throw new CorruptObjectError(packKey(this.#stream, pack), 'it is not there any more')
+      lookedIn = moved.to
+      const body = await this.#fetch({ pack: moved.to, offset: now, end: now + storedBytes })
+      if (body !== undefined) return body
+    }
   }
 }
 
-function frameKey(pack: string, frame: FrameRef): string {
-  return `${pack}@${frame.offset}`
+/** What was asked for last, and nothing older than so many others. */
+class Cache<K, V> {
+  readonly #values = new Map<K, V>()
+  readonly #capacity: number
+
+  constructor(capacity: number) {
+    this.#capacity = capacity
+  }
+
+  has(key: K): boolean {
+    return this.#values.has(key)
+  }
+
+  get(key: K, make: () => V): V {
+    const value = this.#values.get(key) ?? make()
+    this.#values.delete(key)
+    this.#values.set(key, value)
+    const [oldest] = this.#values.keys()
+    if (this.#values.size > this.#capacity && oldest !== undefined) this.#values.delete(oldest)
+    return value
+  }
 }

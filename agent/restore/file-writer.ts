@@ -1,5 +1,5 @@
 /** The only place that writes users' files. Each file: temporary, verified bytes, metadata, rename. */
-import { randomBytes } from 'node:crypto'
+import { hash, randomBytes } from 'node:crypto'
 import {
   chmodSync,
   closeSync,
@@ -24,13 +24,15 @@ import {
 } from 'node:fs'
 import { HoldfastError } from '../../shared/errors.ts'
 import type { Entry, FileEntry, StoredChunk } from '../../shared/repository/entry.ts'
-import { isHole, microseconds } from '../../shared/repository/entry.ts'
+import { bytesOf, isHole, microseconds } from '../../shared/repository/entry.ts'
 import { temporaryName } from '../volume/layout.ts'
 import { encodeName, fsPath } from '../volume/raw-path.ts'
-import { sha256Hex } from '../../shared/repository/object-file.ts'
 
 /** An owner that could not be given back, for want of the right to: listed, never fatal. */
 export type OnOwnerLost = (entry: Entry) => void
+
+/** Brings a chunk's verified bytes, at once where they are at hand; they are good until the next call. */
+export type FetchChunk = (chunk: StoredChunk) => Buffer | Promise<Buffer>
 
 /** Where present bytes can be copied from instead of being fetched. */
 export interface PresentBytes {
@@ -47,10 +49,10 @@ export async function writeFile(
   location: string,
   entry: FileEntry,
   present: PresentBytes | undefined,
-  fetch: (chunk: StoredChunk) => Promise<Buffer>,
+  fetch: FetchChunk,
   options: { fsync: boolean; onOwnerLost: OnOwnerLost },
 ): Promise<void> {
-  const temporary = `${location.slice(0, location.lastIndexOf('/'))}/${temporaryName(randomBytes(8).toString('hex'))}`
+  const temporary = `${location.slice(0, location.lastIndexOf('/'))}/${nextTemporaryName()}`
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
   const fd = openSync(fsPath(temporary), flags, 0o600)
   try {
@@ -68,29 +70,40 @@ export async function writeFile(
   }
 }
 
+/** Names are drawn once, and counted: drawing each would cost more than the small files themselves. */
+const PROCESS_ID = randomBytes(4).toString('hex')
+let temporaries = 0
+function nextTemporaryName(): string {
+  temporaries = (temporaries + 1) % 2 ** 32
+  return temporaryName(PROCESS_ID + temporaries.toString(16).padStart(8, '0'))
+}
+
 async function writeChunks(
   fd: number,
   entry: FileEntry,
   present: PresentBytes | undefined,
-  fetch: (chunk: StoredChunk) => Promise<Buffer>,
+  fetch: FetchChunk,
 ): Promise<void> {
   const source = present === undefined ? undefined : openPresent(present)
   try {
     let offset = 0
     for (const chunk of entry.chunks) {
-      if (isHole(chunk)) {
-        offset += chunk.hole
-        continue
+      if (!isHole(chunk)) {
+        const found = source === undefined ? undefined : copyOf(source, chunk)
+        const whole = found ?? fetch(chunk)
+        writeAll(fd, partOf(chunk, Buffer.isBuffer(whole) ? whole : await whole), offset)
       }
-      const bytes =
-        (source === undefined ? undefined : copyOf(source, chunk)) ?? (await fetch(chunk))
-      writeAll(fd, bytes, offset)
-      offset += bytes.length
+      offset += bytesOf(chunk)
     }
-    ftruncateSync(fd, entry.sizeBytes) // a hole at the end
+    const last = entry.chunks.at(-1)
+    if (last !== undefined && isHole(last)) ftruncateSync(fd, entry.sizeBytes)
   } finally {
     if (source !== undefined) closeSync(source.fd)
   }
+}
+
+function partOf({ slice }: StoredChunk, bytes: Buffer): Buffer {
+  return slice === undefined ? bytes : bytes.subarray(slice.from, slice.from + slice.lengthBytes)
 }
 
 interface OpenPresent {
@@ -108,7 +121,7 @@ function copyOf({ fd, offsets }: OpenPresent, chunk: StoredChunk): Buffer | unde
   if (offset === undefined) return undefined
   const bytes = Buffer.alloc(chunk.lengthBytes)
   const length = readSync(fd, bytes, 0, bytes.length, offset)
-  return length === bytes.length && sha256Hex(bytes) === chunk.id ? bytes : undefined
+  return length === bytes.length && hash('sha256', bytes) === chunk.id ? bytes : undefined
 }
 
 function writeAll(fd: number, bytes: Buffer, position: number): void {

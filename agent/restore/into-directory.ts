@@ -3,9 +3,9 @@ import type { Clock } from '../../shared/clock.ts'
 import { HoldfastError } from '../../shared/errors.ts'
 import type { ObjectStore } from '../../shared/object-store/object-store.ts'
 import type { Patience } from '../../shared/patience.ts'
+import { tableOf } from '../../shared/repository/entry-table.ts'
 import type { Manifest } from '../../shared/repository/manifest.ts'
 import type { StreamName } from '../../shared/stream-name.ts'
-import { scan } from '../capture/scanner.ts'
 import type { Layout } from '../volume/layout.ts'
 import { displayPath } from '../volume/layout.ts'
 import { ChunkSource } from './chunk-source.ts'
@@ -27,8 +27,9 @@ export async function planInto(
   scannedAt: Date,
   clock: Clock,
 ): Promise<RestorePlan> {
-  const here = await scan(layout)
-  const [first] = here.unreadable
+  const target = tableOf(manifest.entries)
+  const present = await inspect(layout, target, { scannedAt, touches: () => true, clock })
+  const [first] = present.findings.unreadable
   if (first !== undefined)
     throw new HoldfastError(
       `${displayPath(
@@ -36,9 +37,8 @@ export async function planInto(
         first.name,
       )} cannot be read (${first.why}), so it cannot be compared with the version: restore as a user who may, or into another directory`,
     )
-  const present = await inspect(layout, manifest.entries, here, scannedAt, clock)
-  const plan = planRestore(manifest.entries, manifest.faults, present)
-  requireSpace(layout, manifest.entries, plan)
+  const plan = planRestore(target, manifest.faults, present)
+  requireSpace(layout, plan)
   return plan
 }
 
@@ -49,7 +49,7 @@ export async function runInto(
   from: { store: ObjectStore; stream: StreamName; patience: Patience },
   onProgress: (progress: RestoreProgress) => void,
 ): Promise<RestoreResult & { fetchedBytes: number }> {
-  const source = new ChunkSource(from.store, from.stream, chunksToFetch(plan.files), from.patience)
+  const source = new ChunkSource(from.store, from.stream, chunksToFetch(plan), from.patience)
   const result = await runRestore(layout, plan, source, onProgress)
   return { ...result, fetchedBytes: source.fetchedBytes }
 }

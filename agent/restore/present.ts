@@ -1,52 +1,136 @@
 /** Looks at what is there before a restore: what certainly is as the version has it, and the chunks of what may be. */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { lstatSync } from 'node:fs'
 import type { Clock } from '../../shared/clock.ts'
 import type { ChunkRef, Entry, FileEntry } from '../../shared/repository/entry.ts'
+import { sameEntry } from '../../shared/repository/entry.ts'
+import type { EntryTable } from '../../shared/repository/entry-table.ts'
 import { doubtfulSinceNs } from '../capture/doubt.ts'
-import type { Scan, ScannedEntry } from '../capture/scanner.ts'
+import type { Findings, ScannedEntry } from '../capture/scanner.ts'
+import { Walker } from '../capture/scanner.ts'
 import { firstNameOfInode, metadataOf } from '../capture/snapshot-plan.ts'
+import type { ChunkKeeper } from '../capture/stable-read.ts'
 import { readStable } from '../capture/stable-read.ts'
 import type { Layout } from '../volume/layout.ts'
 import { SQLITE_SIDE_FILES, isDatabase, locationOf } from '../volume/layout.ts'
-import type { Present } from './restore-plan.ts'
 
-/**
- * @param scannedAt when the version's scan began: a file that had changed long enough before, and bears the same times
- *   still, is as it was captured. Undefined where a crash may have left files whose times are right and whose bytes
- *   are not: everything is read.
- */
+/** What is there now, against the entries that shall be. */
+export interface Present {
+  /** By row of the target: 1 where the entry is there as it shall be. */
+  readonly same: Uint8Array
+  /** Everything else that is there, by name, and everything that has several names. */
+  readonly others: ReadonlyMap<string, ScannedEntry>
+  /** Of the files among these that the target has, too: their chunks, for what need not be fetched. */
+  readonly files: ReadonlyMap<string, FileEntry>
+  readonly findings: Findings
+  /** There is something. */
+  readonly hasContent: boolean
+}
+
+export interface InspectOptions {
+  /**
+   * When the version's scan began: a file that had changed long enough before, and bears the same times still, is as it
+   * was captured. Undefined where a crash may have left files whose times are right and whose bytes are not:
+   * everything is read.
+   */
+  readonly scannedAt: Date | undefined
+  /** What is not touched is not looked at, either. */
+  readonly touches: (name: string) => boolean
+  readonly clock: Clock
+}
+
 export async function inspect(
   layout: Layout,
-  target: ReadonlyMap<string, Entry>,
-  scan: Scan,
-  scannedAt: Date | undefined,
-  clock: Clock,
+  target: EntryTable,
+  { scannedAt, touches, clock }: InspectOptions,
 ): Promise<Present> {
-  const files = new Map<string, FileEntry>()
-  const provenNs = scannedAt === undefined ? -1n : doubtfulSinceNs(scannedAt)
-  const firstNames = new Map<string, string>()
-  for (const scanned of scan.entries.values()) {
-    if (scanned.type !== 'file') continue
-    const hardLinkOf = firstNameOfInode(scanned, firstNames)
-    const wanted = target.get(scanned.name)
-    if (wanted?.type !== 'file') continue
-    if (isDatabase(layout, scanned.name) && hasSideFiles(layout, scanned.name)) continue
-    const chunks =
-      wanted.ctimeNs <= provenNs && isCertain(wanted, scanned)
-        ? wanted.chunks
-        : await chunksOf(layout, scanned, clock)
-    if (chunks === undefined) continue
-    const link = hardLinkOf === undefined ? {} : { hardLinkOf }
-    files.set(scanned.name, {
+  const look = new Look(layout, target, scannedAt)
+  const walker = new Walker(layout, {
+    entry: (entry) => {
+      if (touches(entry.name)) look.add(entry)
+    },
+  })
+  await walker.walkAll()
+  const { same, others, files, toRead, hasContent } = look
+  for (const [name, hardLinkOf] of toRead) {
+    const scanned = others.get(name) as ScannedEntry
+    const chunks = await chunksOf(locationOf(layout, name), clock)
+    if (chunks !== undefined) look.compare(scanned, hardLinkOf, chunks)
+  }
+  return { same, others, files, findings: walker.findings, hasContent }
+}
+
+class Look {
+  readonly same: Uint8Array
+  readonly others = new Map<string, ScannedEntry>()
+  readonly files = new Map<string, FileEntry>()
+  /** Names of files whose content alone tells, with the first name of their inode where it has several. */
+  readonly toRead = new Map<string, string | undefined>()
+  hasContent = false
+  readonly #layout: Layout
+  readonly #target: EntryTable
+  readonly #provenNs: bigint
+  readonly #firstNames = new Map<string, string>()
+
+  constructor(layout: Layout, target: EntryTable, scannedAt: Date | undefined) {
+    this.same = new Uint8Array(target.endRow)
+    this.#layout = layout
+    this.#target = target
+    this.#provenNs = scannedAt === undefined ? -1n : doubtfulSinceNs(scannedAt)
+  }
+
+  add(scanned: ScannedEntry): void {
+    this.hasContent ||= scanned.type !== 'directory' || scanned.name.includes('/')
+    if (scanned.type === 'file') return this.#addFile(scanned)
+    const row = this.#target.rowOf(scanned.name)
+    const isSame = row !== undefined && sameEntry(this.#wanted(row), asEntry(scanned))
+    if (isSame) this.same[row] = 1
+    else this.others.set(scanned.name, scanned)
+  }
+
+  /** Notes the content of a present file, and whether that is what it shall be. */
+  compare(
+    scanned: ScannedEntry,
+    hardLinkOf: string | undefined,
+    chunks: readonly ChunkRef[],
+  ): void {
+    const there: FileEntry = {
       ...metadataOf(scanned),
-      ...link,
       type: 'file',
       sizeBytes: scanned.sizeBytes,
       chunks,
-    })
+      ...(hardLinkOf !== undefined && { hardLinkOf }),
+    }
+    const row = this.#target.rowOf(scanned.name) as number
+    if (sameEntry(this.#wanted(row), there)) {
+      this.same[row] = 1
+      if (scanned.links < 2) this.others.delete(scanned.name)
+    } else this.files.set(scanned.name, there)
   }
-  return { scanned: scan.entries, files, leftovers: scan.leftovers }
+
+  #addFile(scanned: ScannedEntry): void {
+    this.others.set(scanned.name, scanned)
+    const hardLinkOf = firstNameOfInode(scanned, this.#firstNames)
+    const row = this.#target.rowOf(scanned.name)
+    const wanted = row === undefined ? undefined : this.#target.glanceAt(row)
+    if (row === undefined || wanted?.type !== 'file') return
+    if (isDatabase(this.#layout, scanned.name) && hasSideFiles(this.#layout, scanned.name)) return
+    if (wanted.ctimeNs > this.#provenNs || !isCertain(wanted, scanned))
+      this.toRead.set(scanned.name, hardLinkOf)
+    else this.compare(scanned, hardLinkOf, (this.#target.at(row) as FileEntry).chunks)
+  }
+
+  /** A version's own remark that an entry was carried on is no difference. */
+  #wanted(row: number): Entry {
+    const { stale: _carriedOn, ...entry } = this.#target.at(row)
+    return entry as Entry
+  }
+}
+
+function asEntry(scanned: ScannedEntry): Entry {
+  if (scanned.type === 'symlink')
+    return { ...scanned, type: 'symlink', target: scanned.target ?? '' }
+  return { ...scanned, type: 'directory' }
 }
 
 /** What a database's log or journal holds is not in its file: it cannot be what the version has. */
@@ -68,14 +152,13 @@ function isCertain(wanted: FileEntry, there: ScannedEntry): boolean {
   )
 }
 
-/** Undefined for a file that cannot be read: it is replaced. Its chunks have ids, and no place in the repository. */
-async function chunksOf(
-  layout: Layout,
-  scanned: ScannedEntry,
+/** A file's chunks, which have ids, and no place in the repository. Undefined for a file that cannot be read: it is replaced. */
+export async function chunksOf(
+  location: string,
   clock: Clock,
 ): Promise<readonly ChunkRef[] | undefined> {
   try {
-    const read = await readStable(locationOf(layout, scanned.name), identify, clock)
+    const read = await readStable(location, IDENTIFY, clock)
     return read?.chunks
   } catch (error) {
     if (error instanceof Error && 'syscall' in error) return undefined
@@ -83,9 +166,9 @@ async function chunksOf(
   }
 }
 
-const NOWHERE = { pack: 'v0', frame: { offset: 0, storedBytes: 0, plainBytes: 0 }, start: 0 }
+const NOWHERE = { frame: { pack: 'v0', offset: 0, storedBytes: 0, plainBytes: 0 }, start: 0 }
 
-function identify(bytes: Buffer): Promise<ChunkRef> {
-  const id = createHash('sha256').update(bytes).digest('hex')
-  return Promise.resolve({ ...NOWHERE, id, lengthBytes: bytes.length })
+const IDENTIFY: ChunkKeeper = {
+  keep: (bytes) => ({ ...NOWHERE, id: hash('sha256', bytes), lengthBytes: bytes.length }),
+  room: () => undefined,
 }

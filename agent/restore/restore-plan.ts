@@ -1,33 +1,29 @@
-/** Pure: what has to be done to a directory tree so that it holds exactly a version. */
-import type { Entry, Fault, FileEntry, StoredChunk } from '../../shared/repository/entry.ts'
-import { isHole, parentName, sameContent, sameEntry } from '../../shared/repository/entry.ts'
+/**
+ * What has to be done to a directory tree so that it holds exactly a version. Lists of entries are numbers of rows in
+ * the target's table: a plan for a million files must not need a gigabyte.
+ */
+import type { Fault, FileEntry, PackedFrame, StoredChunk } from '../../shared/repository/entry.ts'
+import { isHole, parentName, sameContent } from '../../shared/repository/entry.ts'
+import type { EntryTable } from '../../shared/repository/entry-table.ts'
+import { isAtOrBelow } from '../../shared/repository/entry-table.ts'
+import { MAX_FRAME_BYTES } from '../../shared/repository/frame.ts'
 import type { ScannedEntry } from '../capture/scanner.ts'
-
-/** What is there now: lstat of everything, and of files that have to be compared, their chunks. */
-export interface Present {
-  readonly scanned: ReadonlyMap<string, ScannedEntry>
-  readonly files: ReadonlyMap<string, FileEntry>
-  /** What an interrupted restore left behind, by name. */
-  readonly leftovers: readonly string[]
-}
-
-export interface FileToWrite {
-  readonly entry: FileEntry
-  /** The present file's chunks, by id: what need not be fetched. */
-  readonly present: FileEntry | undefined
-}
+import type { Present } from './present.ts'
 
 export interface RestorePlan {
+  readonly target: EntryTable
+  /** Content of present files by name: what of it is wanted need not be fetched. */
+  readonly present: ReadonlyMap<string, FileEntry>
   /** Things in the way of something of another type, deepest first: removed before. */
   readonly obstacles: readonly ScannedEntry[]
   /** Directories to make, parents first. */
-  readonly directories: readonly Entry[]
+  readonly directories: readonly number[]
   /** Ordered by where their bytes lie in the repository. */
-  readonly files: readonly FileToWrite[]
-  readonly hardLinks: readonly FileEntry[]
-  readonly symlinks: readonly Entry[]
-  /** Entries whose mode, owner or times are to be set, deepest first; those of the lists above included. */
-  readonly metadata: readonly Entry[]
+  readonly files: readonly number[]
+  readonly hardLinks: readonly number[]
+  readonly symlinks: readonly number[]
+  /** Entries whose mode, owner or times are to be set once everything is there, deepest first. */
+  readonly metadata: readonly number[]
   /** What the version does not have, deepest first: removed last. */
   readonly extras: readonly ScannedEntry[]
   /** What an interrupted restore left behind, by name. */
@@ -36,129 +32,137 @@ export interface RestorePlan {
   readonly writeBytes: number
   /** Bytes of files that are replaced or removed. */
   readonly freedBytes: number
-  /** Plain bytes of the chunks that have to be fetched. */
+  /** Stored bytes of the frames that have to be fetched. */
   readonly fetchBytes: number
+  /** Something that is there would be overwritten or removed. */
+  readonly losesContent: boolean
 }
 
 export function planRestore(
-  target: ReadonlyMap<string, Entry>,
+  target: EntryTable,
   faults: readonly Fault[],
   present: Present,
 ): RestorePlan {
-  const entries = withOwnFirstNames(target).toSorted((a, b) => (a.name < b.name ? -1 : 1))
-  const wrongType = (entry: Entry) => {
-    const there = present.scanned.get(entry.name)
-    return there !== undefined && there.type !== entry.type
-  }
-  const differs = entries.filter((entry) => !isPresent(entry, present))
-  const obstacles = obstaclesOf(differs.filter(wrongType), present)
-  const inTheWay = new Set(obstacles.map((entry) => entry.name))
-  const files = differs.filter((entry) => entry.type === 'file')
-  const toWrite = files.filter(
-    (entry) => entry.hardLinkOf === undefined && !hasContent(entry, present),
-  )
-  const rewritten = new Set(toWrite.map((entry) => entry.name))
-  const extras = extrasOf(target, faults, present).filter((entry) => !inTheWay.has(entry.name))
-  const hardLinks = entries.filter(
-    (entry): entry is FileEntry =>
-      entry.type === 'file' &&
-      entry.hardLinkOf !== undefined &&
-      !isLinked(entry, entry.hardLinkOf, present, rewritten),
-  )
-  const writes = toWrite
-    .map((entry) => ({ entry, present: present.files.get(entry.name) }))
-    .toSorted((a, b) => compareBySource(a.entry, b.entry))
+  const lists = sortRows(target, present)
+  const { leftovers } = present.findings
+  const extras = extrasOf(target, faults, present, lists.obstacles)
+  const files = inOrderOfSource(target, lists.files)
+  const { obstacles, hardLinks, symlinks } = lists
+  const removed = [...[...extras, ...obstacles].map(({ name }) => name), ...leftovers]
+  const overwrites = (rows: readonly number[]) =>
+    rows.some((row) => present.others.has(target.nameAt(row)))
+  const plan = { target, present: present.files, files }
   return {
+    ...plan,
     obstacles,
-    directories: differs.filter(
-      (entry) =>
-        entry.type === 'directory' &&
-        (!present.scanned.has(entry.name) || inTheWay.has(entry.name)),
-    ),
-    files: writes,
+    directories: lists.directories,
     hardLinks,
-    symlinks: differs.filter(
-      (entry) => entry.type === 'symlink' && !sameTarget(entry, present.scanned.get(entry.name)),
-    ),
-    metadata: metadataOf(
-      entries,
-      [...differs, ...hardLinks],
-      [...extras, ...obstacles, ...present.leftovers.map((name) => ({ name }))],
-    ).toReversed(),
+    symlinks,
+    metadata: metadataRows(target, lists, removed),
     extras,
-    leftovers: present.leftovers,
-    unchanged: entries.length - differs.length,
-    writeBytes: toWrite.reduce((sum, entry) => sum + entry.sizeBytes, 0),
-    freedBytes: freedBytes(toWrite, [...extras, ...obstacles], present),
-    fetchBytes: [...chunksToFetch(writes)].reduce((sum, chunk) => sum + chunk.lengthBytes, 0),
+    leftovers,
+    unchanged: target.size - lists.made.length,
+    writeBytes: files.reduce((sum, row) => sum + sizeOf(target, row), 0),
+    freedBytes: freedBytes(target, files, [...extras, ...obstacles], present),
+    fetchBytes: sumOfFrames(chunksToFetch(plan)),
+    losesContent:
+      extras.length + obstacles.length > 0 || [files, hardLinks, symlinks].some(overwrites),
   }
 }
 
-/** The chunks that the files of a plan need and their present content does not have, each once, in order. */
-export function chunksToFetch(files: readonly FileToWrite[]): Set<StoredChunk> {
-  const wanted = new Map<string, StoredChunk>()
-  for (const { entry, present } of files) {
-    const local = new Set(present?.chunks.flatMap((chunk) => (isHole(chunk) ? [] : chunk.id)))
-    for (const chunk of entry.chunks)
-      if (!isHole(chunk) && !local.has(chunk.id) && !wanted.has(chunk.id))
-        wanted.set(chunk.id, chunk)
+interface Lists {
+  obstacles: ScannedEntry[]
+  directories: number[]
+  files: number[]
+  hardLinks: number[]
+  symlinks: number[]
+  /** All that is not as it shall be. */
+  made: number[]
+  /** What needs only its metadata set, or has them set after it was made. */
+  restated: number[]
+}
+
+function sortRows(target: EntryTable, present: Present): Lists {
+  const { others, same } = present
+  const rows = [...target.rows()]
+  const differs = rows.filter((row) => same[row] !== 1)
+  const wrong = new Set<string>()
+  for (const row of differs) {
+    const { name, type } = target.glanceAt(row)
+    const there = others.get(name)
+    if (there !== undefined && there.type !== type) wrong.add(name)
   }
-  return new Set(wanted.values())
+  const obstacles = obstaclesOf(wrong, others)
+  const inTheWay = new Set(obstacles.map(({ name }) => name))
+  const lists: Lists = {
+    obstacles,
+    directories: [],
+    files: [],
+    hardLinks: [],
+    symlinks: [],
+    made: differs,
+    restated: [],
+  }
+  for (const row of differs) sortRow(lists, target, row, present, inTheWay)
+  const rewritten = new Uint8Array(target.endRow)
+  for (const row of lists.files) rewritten[row] = 1
+  lists.directories.sort((a, b) => (target.nameAt(a) < target.nameAt(b) ? -1 : 1))
+  for (const row of rows) {
+    const entry = target.glanceAt(row)
+    if (entry.type !== 'file' || entry.hardLinkOf === undefined) continue
+    const first = target.rowOf(entry.hardLinkOf)
+    const isStale = first !== undefined && rewritten[first] === 1
+    if (isStale || !isLinked(entry, entry.hardLinkOf, others)) lists.hardLinks.push(row)
+  }
+  return lists
 }
 
-/** Hard links whose first name is none of these (excluded by now, or on a volume that stays): the next name takes its part. */
-function withOwnFirstNames(target: ReadonlyMap<string, Entry>): Entry[] {
-  const heirs = new Map<string, string>()
-  return [...target.values()].map((entry) => {
-    if (entry.type !== 'file' || entry.hardLinkOf === undefined || target.has(entry.hardLinkOf))
-      return entry
-    const { hardLinkOf, ...own } = entry
-    const heir = heirs.get(hardLinkOf)
-    if (heir === undefined) heirs.set(hardLinkOf, entry.name)
-    return heir === undefined ? own : { ...own, hardLinkOf: heir }
-  })
+function sortRow(
+  lists: Lists,
+  target: EntryTable,
+  row: number,
+  { others, files }: Present,
+  inTheWay: ReadonlySet<string>,
+): void {
+  const entry = target.glanceAt(row)
+  const there = inTheWay.has(entry.name) ? undefined : others.get(entry.name)
+  if (entry.type === 'directory') {
+    if (there === undefined) lists.directories.push(row)
+    lists.restated.push(row)
+  } else if (entry.type === 'symlink') {
+    if (there?.target !== entry.target || there.type !== 'symlink') lists.symlinks.push(row)
+    lists.restated.push(row)
+  } else if (entry.hardLinkOf !== undefined) lists.restated.push(row)
+  else if (hasContent(target, row, files)) lists.restated.push(row)
+  else lists.files.push(row)
 }
 
-function isPresent(entry: Entry, present: Present): boolean {
-  const there = present.files.get(entry.name) ?? asEntry(present.scanned.get(entry.name))
-  if (there === undefined) return false
-  const { stale: _carriedOn, ...version } = entry as FileEntry
-  return sameEntry(version, there)
-}
-
-function asEntry(scanned: ScannedEntry | undefined): Entry | undefined {
-  if (scanned === undefined || scanned.type === 'file') return undefined
-  if (scanned.type === 'symlink')
-    return { ...scanned, type: 'symlink', target: scanned.target ?? '' }
-  return { ...scanned, type: 'directory' }
-}
-
-function hasContent(entry: FileEntry, present: Present): boolean {
-  const there = present.files.get(entry.name)
-  return there !== undefined && there.hardLinkOf === undefined && sameContent(entry, there)
+function hasContent(
+  target: EntryTable,
+  row: number,
+  files: ReadonlyMap<string, FileEntry>,
+): boolean {
+  const there = files.get(target.nameAt(row))
+  if (there === undefined || there.hardLinkOf !== undefined) return false
+  return sameContent(target.at(row) as FileEntry, there)
 }
 
 function isLinked(
   entry: FileEntry,
   first: string,
-  present: Present,
-  rewritten: ReadonlySet<string>,
+  others: ReadonlyMap<string, ScannedEntry>,
 ): boolean {
-  const [a, b] = [present.scanned.get(entry.name), present.scanned.get(first)]
-  return a !== undefined && a.inode === b?.inode && a.device === b.device && !rewritten.has(first)
-}
-
-function sameTarget(entry: Entry, there: ScannedEntry | undefined): boolean {
-  return entry.type === 'symlink' && there?.type === 'symlink' && there.target === entry.target
+  const [a, b] = [others.get(entry.name), others.get(first)]
+  return a !== undefined && a.inode === b?.inode && a.device === b.device
 }
 
 /** Everything at and below an entry of the wrong type. */
-function obstaclesOf(entries: readonly Entry[], present: Present): ScannedEntry[] {
-  if (entries.length === 0) return []
-  const tops = new Set(entries.map((entry) => entry.name))
-  return [...present.scanned.values()]
-    .filter((there) => isAtOrBelow(there.name, tops))
-    .toSorted(deepestFirst)
+function obstaclesOf(
+  tops: ReadonlySet<string>,
+  others: ReadonlyMap<string, ScannedEntry>,
+): ScannedEntry[] {
+  if (tops.size === 0) return []
+  return [...others.values()].filter(({ name }) => isAtOrBelow(name, tops)).toSorted(deepestFirst)
 }
 
 /**
@@ -166,14 +170,17 @@ function obstaclesOf(entries: readonly Entry[], present: Present): ScannedEntry[
  * itself, which may be a mount point, or lie where we may remove nothing.
  */
 function extrasOf(
-  target: ReadonlyMap<string, Entry>,
+  target: EntryTable,
   faults: readonly Fault[],
-  present: Present,
+  { others }: Present,
+  obstacles: readonly ScannedEntry[],
 ): ScannedEntry[] {
   const kept = new Set(faults.map((fault) => fault.name))
   const ancestors = new Set(faults.flatMap((fault) => ancestorsOf(fault.name)))
-  return [...present.scanned.values()]
-    .filter(({ name }) => !target.has(name) && !isAtOrBelow(name, kept) && !ancestors.has(name))
+  const inTheWay = new Set(obstacles.map(({ name }) => name))
+  return [...others.values()]
+    .filter(({ name }) => !target.has(name) && !inTheWay.has(name))
+    .filter(({ name }) => !isAtOrBelow(name, kept) && !ancestors.has(name))
     .filter(({ name, type }) => name.includes('/') || type !== 'directory')
     .toSorted(deepestFirst)
 }
@@ -183,45 +190,98 @@ function ancestorsOf(name: string): string[] {
   return parent === undefined ? [] : [parent, ...ancestorsOf(parent)]
 }
 
-function isAtOrBelow(name: string, tops: ReadonlySet<string>): boolean {
-  return tops.has(name) || ancestorsOf(name).some((ancestor) => tops.has(ancestor))
-}
-
 function deepestFirst(a: ScannedEntry, b: ScannedEntry): number {
   return a.name < b.name ? 1 : -1
 }
 
-/** Whatever differs, and the directories above: making or removing something moves their times, reaching it may have needed another mode. */
-function metadataOf(
-  entries: readonly Entry[],
-  made: readonly Entry[],
-  removed: readonly { readonly name: string }[],
-): Entry[] {
-  const touched = new Set([...made, ...removed].flatMap(({ name }) => [name, ...ancestorsOf(name)]))
-  return entries.filter((entry) => touched.has(entry.name))
+/** Whatever is restated, and the directories above anything made or removed: that moves their times, and reaching it may have needed another mode. */
+function metadataRows(
+  target: EntryTable,
+  { restated, made, hardLinks }: Lists,
+  removed: readonly string[],
+): number[] {
+  const rows = new Set(restated)
+  const seen = new Set<string>()
+  const touch = (name: string) => {
+    for (let up = parentName(name); up !== undefined && !seen.has(up); up = parentName(up)) {
+      seen.add(up)
+      const row = target.rowOf(up)
+      if (row !== undefined) rows.add(row)
+    }
+  }
+  for (const row of made) touch(target.nameAt(row))
+  for (const row of hardLinks) touch(target.nameAt(row))
+  for (const name of removed) touch(name)
+  const named = [...rows].map((row) => ({ row, name: target.nameAt(row) }))
+  return named.toSorted((a, b) => (a.name < b.name ? 1 : -1)).map(({ row }) => row)
 }
 
 /** So that packs are read from front to back. */
-function compareBySource(a: FileEntry, b: FileEntry): number {
-  const [first, second] = [firstStored(a), firstStored(b)]
-  if (first === undefined || second === undefined)
-    return Number(first !== undefined) - Number(second !== undefined)
-  if (first.pack !== second.pack) return first.pack < second.pack ? -1 : 1
-  return first.frame.offset - second.frame.offset || first.start - second.start
+function inOrderOfSource(target: EntryTable, rows: readonly number[]): number[] {
+  const frames = rows.map((row) => firstStored(target, row)?.frame)
+  const known = new Set(frames.filter((frame) => frame !== undefined))
+  const ranks = new Map([...known].toSorted(compareFrames).map((frame, i) => [frame, i + 1]))
+  const keys = new Float64Array(rows.length)
+  for (const [i, row] of rows.entries()) {
+    const frame = frames[i]
+    const rank = frame === undefined ? 0 : (ranks.get(frame) ?? 0)
+    keys[i] = rank * MAX_FRAME_BYTES + (firstStored(target, row)?.start ?? 0)
+  }
+  const order = rows.map((_row, i) => i).sort((a, b) => (keys[a] as number) - (keys[b] as number))
+  return order.map((i) => rows[i] as number)
 }
 
-function firstStored(entry: FileEntry): StoredChunk | undefined {
-  return entry.chunks.find((chunk): chunk is StoredChunk => !isHole(chunk))
+function firstStored(target: EntryTable, row: number): StoredChunk | undefined {
+  const { chunks } = target.at(row) as FileEntry
+  return chunks.find((chunk): chunk is StoredChunk => !isHole(chunk))
+}
+
+function compareFrames(a: PackedFrame, b: PackedFrame): number {
+  if (a.pack !== b.pack) return a.pack < b.pack ? -1 : 1
+  return a.offset - b.offset
+}
+
+/** The chunks that the files of a plan need and their present content does not have, in the order in which they are written. */
+export function* chunksToFetch({
+  target,
+  present,
+  files,
+}: Pick<RestorePlan, 'target' | 'present' | 'files'>): Generator<StoredChunk> {
+  for (const row of files) {
+    const { name, chunks } = target.at(row) as FileEntry
+    const there = present.get(name)
+    const local = there && new Set(there.chunks.flatMap((each) => (isHole(each) ? [] : each.id)))
+    for (const chunk of chunks) if (!isHole(chunk) && local?.has(chunk.id) !== true) yield chunk
+  }
+}
+
+function sumOfFrames(chunks: Iterable<StoredChunk>): number {
+  const frames = new Set<PackedFrame>()
+  let bytes = 0
+  for (const { frame } of chunks) {
+    if (frames.has(frame)) continue
+    frames.add(frame)
+    bytes += frame.storedBytes
+  }
+  return bytes
+}
+
+function sizeOf(target: EntryTable, row: number): number {
+  const entry = target.glanceAt(row)
+  return entry.type === 'file' ? entry.sizeBytes : 0
 }
 
 function freedBytes(
-  written: readonly FileEntry[],
+  target: EntryTable,
+  written: readonly number[],
   removed: readonly ScannedEntry[],
-  present: Present,
+  { others }: Present,
 ): number {
-  const replaced = written.map((entry) => present.scanned.get(entry.name))
-  return [...replaced, ...removed].reduce(
-    (sum, there) => sum + (there?.type === 'file' ? there.allocatedBytes : 0),
-    0,
-  )
+  let bytes = 0
+  const count = (there: ScannedEntry | undefined) => {
+    if (there?.type === 'file') bytes += there.allocatedBytes
+  }
+  if (others.size > 0) for (const row of written) count(others.get(target.nameAt(row)))
+  for (const there of removed) count(there)
+  return bytes
 }

@@ -10,7 +10,7 @@ import { lstatSync } from 'node:fs'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { CorruptObjectError, HoldfastError } from '../../shared/errors.ts'
 import type { Entry, FileEntry } from '../../shared/repository/entry.ts'
-import { isHole } from '../../shared/repository/entry.ts'
+import { bytesOf, isHole } from '../../shared/repository/entry.ts'
 import type { Layout } from '../volume/layout.ts'
 import { SQLITE_SIDE_FILES, displayPath, isDatabase, locationOf } from '../volume/layout.ts'
 import { fsyncDirectory } from '../volume/mark.ts'
@@ -27,7 +27,7 @@ import {
   setMetadata,
   writeFile,
 } from './file-writer.ts'
-import type { FileToWrite, RestorePlan } from './restore-plan.ts'
+import type { RestorePlan } from './restore-plan.ts'
 
 export interface RestoreResult {
   /** Names of files whose bytes are damaged or gone in the repository, and why. */
@@ -43,6 +43,9 @@ export interface RestoreProgress {
   readonly bytes: number
 }
 
+/** Others get a turn of the event loop after so many files. */
+const TURN_FILES = 50
+
 export async function runRestore(
   layout: Layout,
   plan: RestorePlan,
@@ -53,7 +56,7 @@ export async function runRestore(
   const run = new RestoreRun(layout, plan, source, fsync)
   try {
     for (const { name, type } of plan.obstacles) run.remove(name, type)
-    for (const { name } of plan.directories) run.makeDirectory(name)
+    for (const row of plan.directories) run.makeDirectory(plan.target.nameAt(row))
     await run.writeFiles(onProgress)
     run.makeLinks()
     for (const name of plan.leftovers) run.remove(name, 'file')
@@ -99,18 +102,21 @@ class RestoreRun {
   }
 
   async writeFiles(onProgress: (progress: RestoreProgress) => void): Promise<void> {
-    const { files, writeBytes } = this.#plan
+    const { target, files, writeBytes } = this.#plan
     let bytesDone = 0
-    for (const [i, file] of files.entries()) {
-      await this.#writeFile(file)
-      bytesDone += file.entry.sizeBytes
+    for (const [i, row] of files.entries()) {
+      const entry = target.at(row) as FileEntry
+      await this.#writeFile(entry)
+      bytesDone += entry.sizeBytes
+      if (i % TURN_FILES !== 0 && i + 1 < files.length) continue
       onProgress({ filesDone: i + 1, files: files.length, bytesDone, bytes: writeBytes })
-      if (i % 50 === 0) await nextTurn()
+      await nextTurn()
     }
   }
 
-  async #writeFile({ entry, present }: FileToWrite): Promise<void> {
+  async #writeFile(entry: FileEntry): Promise<void> {
     const location = this.#locate(entry.name)
+    const present = this.#plan.present.get(entry.name)
     const bytes = present === undefined ? undefined : presentBytes(location, present)
     // A stale log would be played into the restored database.
     if (isDatabase(this.#layout, entry.name))
@@ -128,11 +134,16 @@ class RestoreRun {
 
   makeLinks(): void {
     const lost = new Set(this.lost.map(({ name }) => name))
-    for (const { name, hardLinkOf = '' } of this.#plan.hardLinks)
+    const { target, hardLinks, symlinks } = this.#plan
+    for (const row of hardLinks) {
+      const { name, hardLinkOf = '' } = target.glanceAt(row) as FileEntry
       if (lost.has(hardLinkOf)) this.lost.push({ name, why: `it is a hard link to ${hardLinkOf}` })
       else makeHardLink(this.#locate(name), this.#locate(hardLinkOf))
-    for (const entry of this.#plan.symlinks)
+    }
+    for (const row of symlinks) {
+      const entry = target.glanceAt(row)
       if (entry.type === 'symlink') makeSymlink(this.#locate(entry.name), entry.target)
+    }
   }
 
   remove(name: string, type: 'file' | 'directory' | 'symlink'): void {
@@ -141,9 +152,12 @@ class RestoreRun {
 
   setMetadata(): void {
     const lost = new Set(this.lost.map(({ name }) => name))
-    for (const entry of this.#plan.metadata)
-      if (!lost.has(entry.name))
-        setMetadata(this.#locate(entry.name), entry, ({ name }) => this.ownersLost.add(name))
+    const { target, metadata } = this.#plan
+    for (const row of metadata) {
+      const entry = target.glanceAt(row)
+      if (lost.has(entry.name)) continue
+      setMetadata(this.#locate(entry.name), entry, ({ name }) => this.ownersLost.add(name))
+    }
   }
 
   /** Where an entry lies, reached through real directories only. */
@@ -160,8 +174,11 @@ class RestoreRun {
   /** Where no file system can be synced as a whole: the directories, and what has only new metadata. */
   syncEach(): void {
     for (const name of this.#trusted) fsyncDirectory(fsPath(locationOf(this.#layout, name)))
-    for (const { name, type } of this.#plan.metadata)
+    const { target, metadata } = this.#plan
+    for (const row of metadata) {
+      const { name, type } = target.glanceAt(row)
       if (type === 'directory') fsyncDirectory(fsPath(locationOf(this.#layout, name)))
+    }
   }
 
   #explain(entry: Entry, error: unknown): Error {
@@ -176,8 +193,8 @@ function presentBytes(location: string, present: FileEntry): PresentBytes {
   const offsets = new Map<string, number>()
   let offset = 0
   for (const chunk of present.chunks) {
-    if (!isHole(chunk)) offsets.set(chunk.id, offset)
-    offset += isHole(chunk) ? chunk.hole : chunk.lengthBytes
+    if (!isHole(chunk) && chunk.slice === undefined) offsets.set(chunk.id, offset)
+    offset += bytesOf(chunk)
   }
   return { location, offsets }
 }

@@ -4,7 +4,7 @@ import path from 'node:path'
 import { HoldfastError } from '../../shared/errors.ts'
 import type { Layout, VolumeRoot } from '../volume/layout.ts'
 import { isWithin, locationOf } from '../volume/layout.ts'
-import type { Entry } from '../../shared/repository/entry.ts'
+import type { EntryTable } from '../../shared/repository/entry-table.ts'
 import type { RestorePlan } from './restore-plan.ts'
 
 /** The volume has no room for the version: nothing was changed. */
@@ -14,18 +14,14 @@ export class NoSpaceError extends HoldfastError {}
 const BLOCK_BYTES = 4096
 
 /** Throws `NoSpaceError` with what is needed and what there is. */
-export function requireSpace(
-  layout: Layout,
-  target: ReadonlyMap<string, Entry>,
-  plan: RestorePlan,
-): void {
+export function requireSpace(layout: Layout, plan: RestorePlan): void {
   const places =
     layout.volumes.length > 0
       ? layout.volumes
       : layout.roots.map(({ at }) => ({ at, sizeLimitBytes: null, memory: false }))
   for (const place of places) {
     requireFree(place, (name) => nearest(layout, places, name) === place, plan)
-    if (place.sizeLimitBytes !== null) requireLimit(layout, place, places, target)
+    if (place.sizeLimitBytes !== null) requireLimit(layout, place, places, plan.target)
   }
 }
 
@@ -34,6 +30,7 @@ function nearest<P extends { at: string }>(
   places: readonly P[],
   name: string,
 ): P | undefined {
+  if (places.length === 1) return places[0]
   const location = locationOf(layout, name)
   return places
     .filter(({ at }) => isWithin(location, at))
@@ -46,11 +43,19 @@ function requireFree(
   isHere: (name: string) => boolean,
   plan: RestorePlan,
 ): void {
-  const files = plan.files.filter(({ entry }) => isHere(entry.name))
-  const made =
-    files.length + [...plan.directories, ...plan.symlinks].filter(({ name }) => isHere(name)).length
-  const bytes = files.reduce((sum, { entry }) => sum + entry.sizeBytes, 0)
-  const largest = files.reduce((max, { entry }) => Math.max(max, entry.sizeBytes), 0)
+  const { target } = plan
+  let made = 0
+  let bytes = 0
+  let largest = 0
+  for (const rows of [plan.files, plan.directories, plan.symlinks])
+    for (const row of rows) {
+      const entry = target.glanceAt(row)
+      if (!isHere(entry.name)) continue
+      made += 1
+      if (entry.type !== 'file') continue
+      bytes += entry.sizeBytes
+      largest = Math.max(largest, entry.sizeBytes)
+    }
   const need = Math.max(0, bytes - plan.freedBytes) + largest + made * BLOCK_BYTES
   const stat = statfsSync(existing(place.at))
   const free = stat.bavail * stat.bsize
@@ -68,16 +73,14 @@ function requireLimit(
   layout: Layout,
   place: VolumeRoot,
   places: readonly VolumeRoot[],
-  target: ReadonlyMap<string, Entry>,
+  target: EntryTable,
 ): void {
   let bytes = 0
-  for (const entry of target.values())
-    if (
-      entry.type === 'file' &&
-      entry.hardLinkOf === undefined &&
-      nearest(layout, places, entry.name) === place
-    )
-      bytes += entry.sizeBytes
+  for (const row of target.rows()) {
+    const entry = target.glanceAt(row)
+    const isOwn = entry.type === 'file' && entry.hardLinkOf === undefined
+    if (isOwn && nearest(layout, places, entry.name) === place) bytes += entry.sizeBytes
+  }
   if (bytes > (place.sizeLimitBytes ?? Infinity))
     throw new NoSpaceError(
       `the volume at ${place.at} is limited to ${mib(place.sizeLimitBytes ?? 0)}, the version holds ${mib(bytes)}: raise its sizeLimit`,

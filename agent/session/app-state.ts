@@ -6,12 +6,14 @@ import type { Capture } from '../capture/archiver.ts'
 import { archive } from '../capture/archiver.ts'
 import { doubtfulSinceNs } from '../capture/doubt.ts'
 import type { VolumeIdentity } from '../capture/guard.ts'
-import { hasContent, whyNotCommit } from '../capture/guard.ts'
+import { DirtyNames } from '../capture/dirty-names.ts'
+import { whyNotCommit } from '../capture/guard.ts'
 import type { HeldVersion } from '../capture/held-version.ts'
-import { ownersNotRestorable } from '../capture/owners.ts'
+import type { Hints } from '../capture/directory-watcher.ts'
 import type { Scan } from '../capture/scanner.ts'
-import { scan } from '../capture/scanner.ts'
-import { planSnapshot } from '../capture/snapshot-plan.ts'
+import { Walker, scan } from '../capture/scanner.ts'
+import type { Survey } from '../capture/survey.ts'
+import { surveyAll, surveyDirty } from '../capture/survey.ts'
 import type { Fault } from '../../shared/repository/entry.ts'
 import type { Layout, VolumeRoot } from '../volume/layout.ts'
 import { locationOf } from '../volume/layout.ts'
@@ -19,14 +21,26 @@ import { fsPath } from '../volume/raw-path.ts'
 import type { Mark } from '../volume/mark.ts'
 import { VolumeError, readMark, writeMark } from '../volume/mark.ts'
 
+/** A capture, and when it was begun. */
+export interface Picture extends Capture {
+  readonly scannedAt: Date
+  /** To be called when the held version says what the picture says: it was committed, or there was no difference. */
+  readonly applied: () => void
+}
+
 export class AppState {
   readonly layout: Layout
   readonly #clock: Clock
   readonly #identityAtStart: VolumeIdentity
   #doubtful: ReadonlySet<string> = new Set()
   #sawContent = false
-  /** How long the last scan took, without what was read and stored after it. */
+  #hints: Hints | undefined
+  /** Where something may differ from the held version: hints that no picture has answered yet. */
+  readonly #unapplied = new DirtyNames()
+  /** How long the last survey of the whole took, without what was read and stored after it. */
   scanMs = 0
+  /** Monotonic time of the last survey of the whole. */
+  surveyedAllMs = -Infinity
   /** Bytes of the files that the last picture had to read. */
   pendingBytes = 0
   /** The sentence that says why the volume is not committed now; undefined when it is. */
@@ -64,27 +78,43 @@ export class AppState {
     }
   }
 
-  async scan(): Promise<Scan> {
-    const beganMs = this.#clock.monotonicMs()
-    const found = await scan(this.layout)
-    this.scanMs = this.#clock.monotonicMs() - beganMs
-    return found
+  /** From now on these hints say where something may have changed; what they miss, surveys of the whole find. */
+  watch(hints: Hints): void {
+    this.#hints = hints
+    this.#unapplied.markEverything()
+  }
+
+  /** The next picture is one of the whole, whatever the hints say. */
+  distrustHints(): void {
+    this.#unapplied.markEverything()
+  }
+
+  scan(): Promise<Scan> {
+    return scan(this.layout)
   }
 
   /** Files that could not be read if a picture were taken now. */
   async unreadableFiles(): Promise<Fault[]> {
-    const { entries, unreadable } = await this.scan()
-    const files = [...entries.values()].filter(({ type }) => type === 'file')
-    const closed = files.filter(({ name }) => !isReadable(locationOf(this.layout, name)))
-    return [
-      ...unreadable,
-      ...closed.map(({ name }): Fault => ({ name, kind: 'unreadable', why: 'EACCES' })),
-    ]
+    const closed: Fault[] = []
+    const walker = new Walker(this.layout, {
+      entry: ({ type, name }) => {
+        if (type === 'file' && !isReadable(locationOf(this.layout, name)))
+          closed.push({ name, kind: 'unreadable', why: 'EACCES' })
+      },
+    })
+    await walker.walkAll()
+    return [...walker.findings.unreadable, ...closed]
   }
 
   async hasContent(): Promise<boolean> {
-    const found = await this.scan()
-    return hasContent(found.entries.values()) || found.unreadable.length > 0
+    let found = false
+    const walker = new Walker(this.layout, {
+      entry: ({ type, name }) => {
+        found ||= type !== 'directory' || name.includes('/')
+      },
+    })
+    await walker.walkAll()
+    return found || walker.findings.unreadable.length > 0
   }
 
   /** From now on the state is another one: what was seen before a restore does not say that this one has files. */
@@ -93,45 +123,86 @@ export class AppState {
   }
 
   /** Files whose times do not prove that they are as the held version has them, because it saw them so soon after. */
-  doubtSince(held: HeldVersion, scannedAt: Date): void {
+  doubtSince({ entries }: HeldVersion, scannedAt: Date): void {
     const sinceNs = doubtfulSinceNs(scannedAt)
-    const files = [...held.entries.values()].filter(
-      (entry) => entry.type === 'file' && entry.ctimeNs > sinceNs,
-    )
-    this.#doubtful = new Set(files.map((entry) => entry.name))
+    const doubtful = new Set<string>()
+    for (const row of entries.rows()) {
+      const entry = entries.glanceAt(row)
+      if (entry.type === 'file' && entry.ctimeNs > sinceNs) doubtful.add(entry.name)
+    }
+    this.#doubtful = doubtful
   }
 
   get doubtful(): number {
     return this.#doubtful.size
   }
 
+  /** What a picture taken now would have to read, or to drop. */
+  async survey(held: HeldVersion): Promise<Survey> {
+    const taken = this.#hints?.take() ?? 'all'
+    this.#unapplied.add(taken)
+    const hints = this.#hints
+    const options = { doubtful: this.#doubtful, hints, uid: process.geteuid?.() ?? 0 }
+    const dirty = this.#unapplied.all()
+    if (held.isSeen && hints?.reliable === true && dirty !== 'all') {
+      const survey = await surveyDirty(this.layout, held, dirty, options)
+      if (survey !== undefined) return survey
+    }
+    const beganMs = this.#clock.monotonicMs()
+    const survey = await surveyAll(this.layout, held, options)
+    this.surveyedAllMs = this.#clock.monotonicMs()
+    this.scanMs = this.surveyedAllMs - beganMs
+    this.#unapplied.markEverything() // until it is applied
+    return survey
+  }
+
   /** A glance: would a picture taken now have anything to read or to drop? Spares the app its hooks when not. */
   async mayDiffer(held: HeldVersion): Promise<boolean> {
-    const { read, changed, gone, stale } = planSnapshot(held.entries, await this.scan(), new Set())
-    return read.length + changed.length + gone.length + stale.length > 0
+    const { plan } = await this.survey(held)
+    return plan.changed.size + plan.gone.size > 0
   }
 
   /**
    * A picture of the volume against the held version; what that lacks is stored. Undefined when the volume is empty,
    * missing, unreadable or swapped: `whyNot` then says so, unless it was never anything but empty.
+   * @param surveyed a survey against the same version that was just made.
    */
-  async take(held: HeldVersion, packs: PackWriter): Promise<Capture | undefined> {
+  async take(
+    held: HeldVersion,
+    packs: PackWriter,
+    surveyed?: Survey,
+  ): Promise<Picture | undefined> {
     const scannedAt = this.#clock.now()
-    const found = await this.scan()
-    this.#sawContent ||= hasContent(held.entries.values())
-    this.whyNot = whyNotCommit(this.layout, held.entries, found, this.#sawContent, {
-      atStart: this.#identityAtStart,
-      now: identityOf(this.layout),
-    })
+    const { plan, findings } = surveyed ?? (await this.survey(held))
+    this.whyNot = this.whyNotCommit(held, { plan, findings })
     if (this.whyNot !== undefined) return undefined
-    if (!this.#sawContent && !hasContent(found.entries.values())) return undefined // fresh, and stays so
-    const plan = planSnapshot(held.entries, found, this.#doubtful)
-    this.pendingBytes = plan.read.reduce((sum, { scanned }) => sum + scanned.sizeBytes, 0)
+    if (!this.#sawContent && !plan.hasContent) return undefined // fresh, and stays so
+    this.pendingBytes = plan.readBytes
     const capture = await archive(this.layout, held, plan, packs, this.#clock)
-    this.#doubtful = capture.doubtful
-    this.#sawContent ||= hasContent(found.entries.values())
-    const faults = [...capture.faults, ...ownersNotRestorable(found, process.geteuid?.() ?? 0)]
-    return { ...capture, faults, scannedAt }
+    this.#sawContent ||= plan.hasContent
+    // Also where it is never committed: what only moved is taken over all the same.
+    this.#doubtful = new Set([...this.#doubtful, ...capture.doubtful])
+    return {
+      ...capture,
+      scannedAt,
+      applied: () => {
+        held.isSeen = true
+        this.#doubtful = capture.doubtful
+        this.#unapplied.take()
+      },
+    }
+  }
+
+  /** The sentence that says why what a survey found must not be committed on this version. */
+  whyNotCommit(held: HeldVersion, { plan, findings }: Survey): string | undefined {
+    this.#sawContent ||= held.hasContent
+    return whyNotCommit(
+      this.layout,
+      held.entries,
+      findings,
+      { before: this.#sawContent, after: plan.hasContent },
+      { atStart: this.#identityAtStart, now: identityOf(this.layout) },
+    )
   }
 }
 

@@ -9,14 +9,16 @@ import type { ObjectStore } from '../../shared/object-store/object-store.ts'
 import type { Clock } from '../../shared/clock.ts'
 import type { Patience } from '../../shared/patience.ts'
 import { DeltaChain } from '../../shared/repository/delta-chain.ts'
-import type { Fault } from '../../shared/repository/entry.ts'
+import type { Entry, Fault } from '../../shared/repository/entry.ts'
+import type { EntryTable } from '../../shared/repository/entry-table.ts'
 import type { LogRecord, RecordedImage, VersionRecord } from '../../shared/repository/log-record.ts'
+import type { ManifestDelta } from '../../shared/repository/manifest.ts'
 import { EMPTY_MANIFEST } from '../../shared/repository/manifest.ts'
 import { PackWriter } from '../../shared/repository/pack-writer.ts'
 import type { VersionPayload } from '../../shared/repository/version-object.ts'
 import { encodeVersion, encodeVersionPayload } from '../../shared/repository/version-object.ts'
-import type { Capture } from '../capture/archiver.ts'
 import { HeldVersion } from '../capture/held-version.ts'
+import type { Picture } from './app-state.ts'
 import type { Draft, LogWriter } from './log-writer.ts'
 import { isSuperseded } from './log-writer.ts'
 
@@ -24,7 +26,7 @@ import { isSuperseded } from './log-writer.ts'
 export const FRESH_MS = 60 * 60 * 1000
 
 /** Takes a picture of the volume against a held version: scan, plan, read, store. Undefined: something forbids it now. */
-export type TakeCapture = (held: HeldVersion, writer: PackWriter) => Promise<Capture | undefined>
+export type TakeCapture = (held: HeldVersion, writer: PackWriter) => Promise<Picture | undefined>
 
 /** What every version of this writer says about the app. */
 export interface AppFacts {
@@ -101,8 +103,11 @@ export class Committer {
       const packs = new PackWriter(this.#store, this.#writer.log.stream, this.#patience)
       const capture = await take(this.#held, packs)
       if (capture === undefined) return undefined
-      for (const entry of capture.refreshed) this.#held.refresh(entry)
-      if (!why.always && isUnchanged(capture, this.#held.faults)) return undefined
+      for (const entry of capture.refreshed.values()) this.#held.refresh(entry)
+      if (!why.always && isUnchanged(capture, this.#held.faults)) {
+        capture.applied()
+        return undefined
+      }
       this.#onCommitting()
       const result = await this.#commitCapture(capture, why)
       if (result !== undefined) return result
@@ -111,13 +116,13 @@ export class Committer {
 
   /** Undefined: it must be captured anew, against another base. */
   async #commitCapture(
-    capture: Capture,
+    capture: Picture,
     why: { reason: VersionRecord['reason']; tag?: string },
   ): Promise<CommitResult | undefined> {
-    const changed = [...capture.changed.map((entry) => entry.name), ...capture.gone]
     const counts = this.#held.countsAfter(capture.changed, capture.gone)
+    const changed = new ChangedNames(capture)
     const plan = this.#chain.plan(changed, counts.files + counts.directories + counts.symlinks)
-    const payload = this.#encodePayload(capture, plan.names)
+    const payload = await this.#encodePayload(capture, plan.names)
     const draft = this.#draft(capture, why, counts, {
       ...payload.manifest,
       base: plan.base,
@@ -130,6 +135,7 @@ export class Committer {
         capture.packed.committedAs(appended.n)
         this.#held.advance(capture.changed, capture.gone, capture.faults)
         this.#chain.committed(appended.n, plan, changed)
+        capture.applied()
         this.#heldAtMs = this.#clock.monotonicMs()
         this.#standing = { ...this.#standing, parent: appended.n }
         return {
@@ -151,22 +157,25 @@ export class Committer {
   }
 
   /** The delta's entries are those of the state after this capture, for every name that changed since its base. */
-  #encodePayload(capture: Capture, names: ReadonlySet<string> | 'all'): VersionPayload {
-    const after = new Map(capture.changed.map((entry) => [entry.name, entry]))
-    const gone = new Set(capture.gone)
+  #encodePayload(capture: Picture, names: ReadonlySet<string> | 'all'): Promise<VersionPayload> {
+    const { entries } = this.#held
+    const { changed, gone, faults, packed } = capture
+    const isThere = (name: string) => !gone.has(name) && (changed.has(name) || entries.has(name))
     const entryAfter = (name: string) =>
-      gone.has(name) ? undefined : (after.get(name) ?? this.#held.entries.get(name))
-    const all = names === 'all' ? new Set([...this.#held.entries.keys(), ...after.keys()]) : names
-    const delta = {
-      changed: [...all].flatMap((name) => entryAfter(name) ?? []),
-      gone: names === 'all' ? [] : [...all].filter((name) => entryAfter(name) === undefined),
-      faults: capture.faults,
-    }
-    return encodeVersionPayload(capture.packed.inline, delta)
+      gone.has(name) ? undefined : (changed.get(name) ?? entries.get(name))
+    const delta: ManifestDelta =
+      names === 'all'
+        ? { changed: allAfter(entries, changed, gone), gone: [], faults }
+        : {
+            changed: inOrder(names, entryAfter),
+            gone: [...names].filter((name) => !isThere(name)),
+            faults,
+          }
+    return encodeVersionPayload(packed.inline, delta)
   }
 
   #draft(
-    capture: Capture,
+    capture: Picture,
     why: { reason: VersionRecord['reason']; tag?: string },
     counts: VersionRecord['counts'],
     manifest: VersionRecord['manifest'],
@@ -185,8 +194,8 @@ export class Committer {
       faults,
       counts,
       added: {
-        changed: capture.changed.length,
-        gone: capture.gone.length,
+        changed: capture.changed.size,
+        gone: capture.gone.size,
         storedBytes: capture.packed.storedBytes,
       },
       roots: this.#facts.roots,
@@ -197,7 +206,7 @@ export class Committer {
   }
 
   /** A success at n+1 proves that the main line's head was still the head; a branch's base has only its age to vouch for it. */
-  #signUntilMs(capture: Capture): number {
+  #signUntilMs(capture: Picture): number {
     const base = this.#standing.main ? Infinity : this.#heldAtMs
     return Math.min(capture.packed.oldestUploadMs, base) + FRESH_MS
   }
@@ -232,10 +241,48 @@ export class Committer {
   }
 }
 
-function isUnchanged(capture: Capture, faults: readonly Fault[]): boolean {
-  return (
-    capture.changed.length === 0 && capture.gone.length === 0 && sameFaults(capture.faults, faults)
-  )
+/** The entries of these names that are there, one at a time: they may be many. */
+function* inOrder(
+  names: ReadonlySet<string>,
+  entryOf: (name: string) => Entry | undefined,
+): Generator<Entry> {
+  for (const name of [...names].toSorted()) {
+    const entry = entryOf(name)
+    if (entry !== undefined) yield entry
+  }
+}
+
+/** All entries after a capture, one at a time. */
+function* allAfter(
+  held: EntryTable,
+  changed: EntryTable,
+  gone: ReadonlySet<string>,
+): Generator<Entry> {
+  for (const row of held.rows()) {
+    const name = held.nameAt(row)
+    if (!gone.has(name) && !changed.has(name)) yield held.at(row)
+  }
+  yield* changed.values()
+}
+
+/** The names that a capture changes; a set of them is made only where it is short. */
+class ChangedNames implements Iterable<string> {
+  readonly size: number
+  readonly #capture: Picture
+
+  constructor(capture: Picture) {
+    this.#capture = capture
+    this.size = capture.changed.size + capture.gone.size
+  }
+
+  *[Symbol.iterator](): Generator<string> {
+    yield* this.#capture.changed.keys()
+    yield* this.#capture.gone
+  }
+}
+
+function isUnchanged(capture: Picture, faults: readonly Fault[]): boolean {
+  return capture.changed.size === 0 && capture.gone.size === 0 && sameFaults(capture.faults, faults)
 }
 
 function sameFaults(a: readonly Fault[], b: readonly Fault[]): boolean {

@@ -11,8 +11,7 @@
 import type { Clock } from '../../shared/clock.ts'
 import { HoldfastError } from '../../shared/errors.ts'
 import type { Assignment } from '../../shared/sidecar-contract.ts'
-import type { Capture } from '../capture/archiver.ts'
-import type { AppState } from './app-state.ts'
+import type { AppState, Picture } from './app-state.ts'
 import type { TakeCapture } from './committer.ts'
 import type { Step } from './context.ts'
 import { FrozenNote, FrozenNoteError } from './frozen-note.ts'
@@ -38,7 +37,7 @@ export interface HookSeams {
 }
 
 type Hooks = Pick<Assignment, 'before' | 'after'>
-type Taking = () => Promise<Capture | undefined>
+type Taking = () => Promise<Picture | undefined>
 
 export class AppHooks {
   readonly #hooks: Hooks
@@ -79,7 +78,7 @@ export class AppHooks {
     await this.#thawing?.ended
   }
 
-  async #between(take: Taking): Promise<Capture | undefined> {
+  async #between(take: Taking): Promise<Picture | undefined> {
     const frozenSinceMs = this.#seams.clock.monotonicMs()
     try {
       await this.#freeze()
@@ -117,7 +116,7 @@ export class AppHooks {
   }
 
   /** The picture, unless it comes too late: the app has long gone on by then. Two are never taken at once. */
-  async #takeInTime(take: Taking, frozenSinceMs: number): Promise<Capture | undefined> {
+  async #takeInTime(take: Taking, frozenSinceMs: number): Promise<Picture | undefined> {
     const { clock, status, stopping } = this.#seams
     const { before, after } = this.#hooks
     if (before === null || after === null) return take()

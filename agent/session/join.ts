@@ -14,13 +14,19 @@ import { continues, isAhead } from './lineage.ts'
 import type { LogView } from './log-writer.ts'
 import { openDraft, probeFence } from './open.ts'
 import { mainCommitter, markOf } from './preparation.ts'
+import type { VersionState } from './version-state.ts'
 import { loadVersionState } from './version-state.ts'
 
 /**
  * @param claim `volume`: the main line is taken if the marks show that the head came from this volume.
  *   `directory`: the directory is the user's word for what the state is, as outside of pods.
+ * @param known a version that was read before, in case that it is the head.
  */
-export async function join(context: Context, claim: 'volume' | 'directory'): Promise<Committer> {
+export async function join(
+  context: Context,
+  claim: 'volume' | 'directory',
+  known?: VersionState,
+): Promise<Committer> {
   const { writer, status } = context
   for (;;) {
     const view = await writer.look()
@@ -33,7 +39,7 @@ export async function join(context: Context, claim: 'volume' | 'directory'): Pro
     if (opened.outcome !== 'created') continue
     await context.step('opened')
     await probeFence(context, opened.n, opened.body)
-    if (line !== undefined) return joinMain(context, line, opened.n)
+    if (line !== undefined) return joinMain(context, line, opened.n, known)
     status.set({ line: 'superseded' })
     return branchCommitter(context, opened.n, draft.lineage)
   }
@@ -62,14 +68,17 @@ async function lineToJoin(
   return line
 }
 
-async function joinMain(context: Context, line: LineageState, open: number): Promise<Committer> {
+async function joinMain(
+  context: Context,
+  line: LineageState,
+  open: number,
+  known: VersionState | undefined,
+): Promise<Committer> {
   const { state, store, writer, patience, request } = context
   const version = line.head?.version ?? 0
-  const target = await loadVersionState(
-    { store, log: writer.log, patience },
-    version,
-    state.layout.roots,
-  )
+  const from = { store, log: writer.log, patience }
+  const target =
+    known?.version === version ? known : await loadVersionState(from, version, state.layout.roots)
   const marked = state.marks().filter(({ mark }) => mark !== undefined)
   const own = { lineage: line.lineage, request: request?.text ?? null }
   const mine = markOf(context, open, own, { dirty: false, settled: true })

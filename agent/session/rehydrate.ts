@@ -2,15 +2,19 @@
 import { HoldfastError } from '../../shared/errors.ts'
 import type { Entry } from '../../shared/repository/entry.ts'
 import { microseconds, rootOf } from '../../shared/repository/entry.ts'
+import type { EntryTable } from '../../shared/repository/entry-table.ts'
+import { tableOf } from '../../shared/repository/entry-table.ts'
 import { hasContent } from '../capture/guard.ts'
-import type { Scan } from '../capture/scanner.ts'
+import type { Findings } from '../capture/scanner.ts'
+import { Walker } from '../capture/scanner.ts'
 import { ChunkSource } from '../restore/chunk-source.ts'
 import { inspect } from '../restore/present.ts'
-import type { Present, RestorePlan } from '../restore/restore-plan.ts'
+import type { RestorePlan } from '../restore/restore-plan.ts'
 import { chunksToFetch, planRestore } from '../restore/restore-plan.ts'
 import type { RestoreResult } from '../restore/restorer.ts'
 import { runRestore } from '../restore/restorer.ts'
 import { requireSpace } from '../restore/space.ts'
+import { touchedEntries } from '../restore/touched-entries.ts'
 import { displayPath, isWithin, locationOf } from '../volume/layout.ts'
 import type { Layout, VolumeRoot } from '../volume/layout.ts'
 import type { Context } from './context.ts'
@@ -41,17 +45,20 @@ export async function planRehydration(
 ): Promise<Rehydration> {
   const { layout } = context.state
   const touches = createTouches(layout, target, volumes)
-  const entries = new Map([...target.manifest.entries].filter(([name]) => touches(name)))
-  const scan = await context.state.scan()
-  const here = { ...scan, entries: new Map([...scan.entries].filter(([name]) => touches(name))) }
-  refuseUnreadable(layout, here)
+  const entries = touchedEntries(tableOf(target.manifest.entries), touches)
   const { record } = target
   const scannedAt = trustTimes && record !== undefined ? new Date(record.scannedAt) : undefined
-  const present = await inspect(layout, entries, here, scannedAt, context.patience.clock)
+  const { clock } = context.patience
+  const present = await inspect(layout, entries, { scannedAt, touches, clock })
+  refuseUnreadable(layout, present.findings)
   const plan = planRestore(entries, target.manifest.faults, present)
-  requireSpace(layout, entries, plan)
-  const isEmpty = !hasContent(here.entries.values()) && !hasContent(entries.values())
-  return { target, plan, losesContent: losesContent(plan, present), untouched: isEmpty }
+  requireSpace(layout, plan)
+  const isEmpty = !present.hasContent && !hasContent(glances(entries))
+  return { target, plan, losesContent: plan.losesContent, untouched: isEmpty }
+}
+
+function* glances(entries: EntryTable): Generator<Entry> {
+  for (const row of entries.rows()) yield entries.glanceAt(row)
 }
 
 /** Only declared, not excluded paths of the volumes in question, as far as the version knows them. */
@@ -75,20 +82,11 @@ function isOn(layout: Layout, location: string, volumes: readonly VolumeRoot[]):
   return nearest !== undefined && volumes.includes(nearest)
 }
 
-function refuseUnreadable(layout: Layout, scan: Scan): void {
-  const [first] = scan.unreadable
+function refuseUnreadable(layout: Layout, { unreadable }: Findings): void {
+  const [first] = unreadable
   if (first === undefined) return
   throw new HoldfastError(
-    `${displayPath(layout.roots, first.name)} cannot be read (${first.why})${scan.unreadable.length > 1 ? `, and ${scan.unreadable.length - 1} more` : ''}: what cannot be saved is not overwritten; give the sidecar's user the right to read it`,
-  )
-}
-
-function losesContent(plan: RestorePlan, present: Present): boolean {
-  const overwritten = [...plan.files.map(({ entry }) => entry), ...plan.hardLinks, ...plan.symlinks]
-  return (
-    plan.extras.length > 0 ||
-    plan.obstacles.length > 0 ||
-    overwritten.some(({ name }) => present.scanned.has(name))
+    `${displayPath(layout.roots, first.name)} cannot be read (${first.why})${unreadable.length > 1 ? `, and ${unreadable.length - 1} more` : ''}: what cannot be saved is not overwritten; give the sidecar's user the right to read it`,
   )
 }
 
@@ -98,7 +96,7 @@ export async function runRehydration(
   { target, plan }: Rehydration,
 ): Promise<RestoreResult> {
   const { state, status, store, writer, patience } = context
-  const source = new ChunkSource(store, writer.log.stream, chunksToFetch(plan.files), patience)
+  const source = new ChunkSource(store, writer.log.stream, chunksToFetch(plan), patience)
   const label = target.version === 0 ? 'the empty state' : `v${target.version}`
   status.set({ phase: 'restoring', reason: `restoring ${label}` })
   let shown = -1
@@ -129,20 +127,20 @@ export async function runRehydration(
 }
 
 /** The version's entries with what lstat says of them now: it was just written, so the next scan need not read it again. */
-export async function asWritten(
-  context: Context,
-  target: VersionState,
-): Promise<Map<string, Entry>> {
-  const { entries } = await context.state.scan()
-  const written = new Map<string, Entry>()
-  for (const [name, entry] of target.manifest.entries) {
-    const there = entries.get(name)
-    const same =
-      there?.type === entry.type &&
-      microseconds(there.mtimeNs) === microseconds(entry.mtimeNs) &&
-      (entry.type !== 'file' || entry.sizeBytes === there.sizeBytes)
-    const { ctimeNs, inode, mtimeNs } = there ?? entry
-    written.set(name, same ? { ...entry, ctimeNs, inode, mtimeNs } : entry)
-  }
-  return written
+export async function asWritten(context: Context, target: VersionState): Promise<EntryTable> {
+  const entries = tableOf(target.manifest.entries)
+  const walker = new Walker(context.state.layout, {
+    entry: (there) => {
+      const entry = entries.get(there.name)
+      const isSame =
+        entry?.type === there.type &&
+        microseconds(there.mtimeNs) === microseconds(entry.mtimeNs) &&
+        (entry.type !== 'file' || entry.sizeBytes === there.sizeBytes)
+      if (!isSame) return
+      const { ctimeNs, inode, mtimeNs } = there
+      entries.set({ ...entry, ctimeNs, inode, mtimeNs })
+    },
+  })
+  await walker.walkAll()
+  return entries
 }

@@ -5,8 +5,8 @@
  * nothing changes. Told that the app is stopping it ships at once; told to stop it ships what is left and closes.
  */
 import { HoldfastError } from '../../shared/errors.ts'
-import type { Capture } from '../capture/archiver.ts'
-import type { Hints } from '../capture/watcher.ts'
+import type { Hints } from '../capture/directory-watcher.ts'
+import type { Picture } from './app-state.ts'
 import type { Committer, TakeCapture } from './committer.ts'
 import type { Context } from './context.ts'
 import { isSuperseded } from './log-writer.ts'
@@ -135,6 +135,9 @@ export class Replicator {
     const { clock } = this.#context.patience
     this.#unseen = false
     const beganMs = clock.monotonicMs()
+    // A write of a moment ago may have its hint still to come, and the last flush has no later pass.
+    if (reason === 'stop' || beganMs >= state.surveyedAllMs + this.#rescanMs())
+      state.distrustHints()
     try {
       const take = reason === 'stop' ? this.#takeAlone : this.#take
       const result = await this.#committer.commit(take, { reason })
@@ -158,7 +161,7 @@ export class Replicator {
   }
 
   /** Its bytes are in the store, no version refers to them yet. */
-  async #captured(capture: Capture | undefined): Promise<Capture | undefined> {
+  async #captured(capture: Picture | undefined): Promise<Picture | undefined> {
     if (capture !== undefined) await this.#context.step('captured')
     return capture
   }
@@ -197,6 +200,7 @@ export class Replicator {
   async #commitTagged(tag: string): Promise<number> {
     const known = await findTagged(this.#context, tag, this.#committer.standing.parent)
     if (known !== undefined) return known
+    this.#context.state.distrustHints()
     const result = await this.#committer.commit(this.#take, {
       reason: 'backup',
       tag,
@@ -217,6 +221,12 @@ export class Replicator {
     if (this.#unseen || this.#backups.length > 0) return 0
     if (doubtful > 0) return DOUBT_MS
     if (!this.#options.hints.reliable) return Math.max(this.#options.withinMs / 2, scanMs * 10)
+    return this.#rescanMs()
+  }
+
+  /** A survey of the whole is made good after this, for the hint that was missed. */
+  #rescanMs(): number {
+    const { scanMs } = this.#context.state
     const { rescanMs } = this.#options
     return rescanMs ?? Math.min(MAX_RESCAN_MS, Math.max(MIN_RESCAN_MS, scanMs * SCAN_SHARE))
   }

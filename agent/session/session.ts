@@ -7,7 +7,7 @@
 import { HoldfastError } from '../../shared/errors.ts'
 import { UnreachableError } from '../../shared/object-store/object-store.ts'
 import { BackOff, untilReachable } from '../../shared/patience.ts'
-import type { Hints } from '../capture/watcher.ts'
+import type { Hints } from '../capture/directory-watcher.ts'
 import { leaveProof, logProves, markProves, mayStartOffline } from './app-has-run.ts'
 import type { Committer, TakeCapture } from './committer.ts'
 import type { Context } from './context.ts'
@@ -42,6 +42,7 @@ export async function runSession(context: Context, options: SessionOptions): Pro
   })
   await step('let go')
   const hints = options.watch()
+  context.state.watch(hints)
   try {
     const committer = started ?? (await joinWhenPossible(context))
     const replicator = new Replicator(context, committer, { ...options, hints })

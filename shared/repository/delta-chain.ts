@@ -17,6 +17,11 @@ const MAX_DEPTH = 24
 /** Up to this many delta lines no full manifest is due, however small the volume. */
 const MIN_LINES = 1024
 
+/** Names that may be many: a list of them is made only where it is short. */
+export interface Names extends Iterable<string> {
+  readonly size: number
+}
+
 interface Link {
   readonly n: number
   readonly depth: number
@@ -34,29 +39,31 @@ export class DeltaChain {
   }
 
   /** @param changed names that differ from the previous commit. @param total entries of the whole version. */
-  plan(changed: readonly string[], total: number): DeltaPlan {
+  plan(changed: Names, total: number): DeltaPlan {
     const full: DeltaPlan = { base: 0, depth: 0, names: 'all' }
     if (this.#anchor === undefined) return full
     const index = this.#commits.length + 1
     const baseIndex = index & (index - 1)
     const base = baseIndex === 0 ? this.#anchor : this.#commits[baseIndex - 1]
     if (base === undefined || base.depth + 1 > MAX_DEPTH) return full
+    const mostLines = Math.max(total, MIN_LINES)
+    if (this.#lines + changed.size > mostLines) return full
     const names = new Set(changed)
     for (const commit of this.#commits.slice(baseIndex))
       for (const name of commit.names) names.add(name)
-    if (this.#lines + names.size > Math.max(total, MIN_LINES)) return full
+    if (this.#lines + names.size > mostLines) return full
     return { base: base.n, depth: base.depth + 1, names }
   }
 
   /** The plan was committed as `v<n>`. */
-  committed(n: number, plan: DeltaPlan, changed: readonly string[]): void {
+  committed(n: number, plan: DeltaPlan, changed: Names): void {
     if (plan.names === 'all') {
       this.#anchor = { n, depth: 0 }
       this.#commits = []
       this.#lines = 0
       return
     }
-    this.#commits.push({ n, depth: plan.depth, names: changed })
+    this.#commits.push({ n, depth: plan.depth, names: [...changed] })
     this.#lines += plan.names.size
   }
 }

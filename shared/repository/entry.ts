@@ -8,11 +8,28 @@ export interface StoredChunk {
   /** SHA-256 of the plain bytes, hex. */
   readonly id: string
   readonly lengthBytes: number
-  /** A pack's name, or `v<n>`: inside that version's own object. */
-  readonly pack: string
-  readonly frame: FrameRef
+  readonly frame: PackedFrame
   /** Where in the frame's plain bytes the chunk begins. */
   readonly start: number
+  /** Only these bytes of the chunk are the file's here: a page of a database was replaced beside them. */
+  readonly slice?: Slice
+}
+
+/** A frame, and the object that it lies in. */
+export interface PackedFrame extends FrameRef {
+  /** A pack's name, or `v<n>`: inside that version's own object. */
+  readonly pack: string
+}
+
+export interface Slice {
+  readonly from: number
+  readonly lengthBytes: number
+}
+
+/** How many of the file's bytes a reference stands for. */
+export function bytesOf(chunk: ChunkRef): number {
+  if (isHole(chunk)) return chunk.hole
+  return chunk.slice?.lengthBytes ?? chunk.lengthBytes
 }
 
 interface Metadata {
@@ -29,6 +46,8 @@ interface Metadata {
   /** Where it was captured; not restored, only used to see that nothing has changed since. */
   readonly ctimeNs: bigint
   readonly inode: bigint
+  /** Extended attributes (ACLs among them) by name, values in base64. */
+  readonly attributes?: Readonly<Record<string, string>>
   /** It could not be read for this version: this is its entry of an earlier one. */
   readonly stale?: boolean
 }
@@ -117,6 +136,7 @@ export function sameContent(a: FileEntry, b: FileEntry): boolean {
 }
 
 function sameChunk(a: ChunkRef, b: ChunkRef | undefined): boolean {
-  if (b === undefined) return false
-  return isHole(a) ? isHole(b) && a.hole === b.hole : !isHole(b) && a.id === b.id
+  if (b === undefined || bytesOf(a) !== bytesOf(b)) return false
+  if (isHole(a) || isHole(b)) return isHole(a) && isHole(b)
+  return a.id === b.id && (a.slice?.from ?? 0) === (b.slice?.from ?? 0)
 }

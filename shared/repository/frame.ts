@@ -1,6 +1,13 @@
 /** A frame is one independently compressed run of up to about 1 MiB of plain bytes: small files share one, large chunks fill one. */
-import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
-import { CorruptObjectError, HoldfastError } from '../errors.ts'
+import {
+  constants,
+  zstdCompress,
+  zstdCompressSync,
+  zstdDecompress,
+  zstdDecompressSync,
+} from 'node:zlib'
+import { promisify } from 'node:util'
+import { CorruptObjectError } from '../errors.ts'
 
 /** Where a frame lies in its object. As many stored as plain bytes: not compressed; fewer: zstd. */
 export interface FrameRef {
@@ -9,51 +16,93 @@ export interface FrameRef {
   readonly plainBytes: number
 }
 
-const LEVEL = 3
-/** No frame is larger: what a damaged or hostile object says of itself is not allocated beyond it. Manifests are frames, too. */
+const OPTIONS = {
+  params: { [constants.ZSTD_c_compressionLevel]: 3 },
+  // Fewer and larger pieces of output: each is a buffer of its own until they are joined.
+  chunkSize: 256 * 1024,
+}
+/** No frame is larger: what a damaged or hostile object says of itself is not allocated beyond it. */
 export const MAX_FRAME_BYTES = 1024 ** 3
+/** Fewer bytes are compressed at once, more by another thread. */
+const ASIDE_BYTES = 64 * 1024
+/** So many bytes at four places are tried before all are. */
+const SAMPLE_BYTES = 8 * 1024
 
-/** Compresses, or gives back the same bytes where that would not make them fewer. Throws for more bytes than any reader takes. */
-export function encodeFrame(plain: Buffer): Buffer {
-  if (plain.length > MAX_FRAME_BYTES)
-    throw new HoldfastError(
-      `a version's list of entries has ${plain.length} bytes, ${MAX_FRAME_BYTES} are allowed: declare fewer files, or exclude some`,
-    )
-  if (plain.length < 64 || isIncompressible(plain)) return plain
-  const packed = compress(plain)
+const compressAside = promisify(zstdCompress)
+const decompressAside = promisify(zstdDecompress)
+
+/** Compresses, or gives back the same bytes where that would not make them fewer. */
+export async function encodeFrame(plain: Buffer): Promise<Buffer> {
+  if (plain.length < ASIDE_BYTES) return fewer(plain, encodeSmall(plain))
+  if (isIncompressible(plain)) return plain
+  return fewer(plain, await compressAside(plain, OPTIONS))
+}
+
+function encodeSmall(plain: Buffer): Buffer {
+  return plain.length < 64 ? plain : zstdCompressSync(plain, OPTIONS)
+}
+
+function fewer(plain: Buffer, packed: Buffer): Buffer {
   return packed.length < plain.length ? packed : plain
 }
 
-/** Four samples, 64 KiB in all, are tried first: media and archives are not compressed twice. */
+/** Samples are tried first: media and archives are not compressed twice. */
 function isIncompressible(plain: Buffer): boolean {
-  if (plain.length < 256 * 1024) return false
   const quarter = plain.length >> 2
-  const samples = [0, 1, 2, 3].map((i) => plain.subarray(i * quarter, i * quarter + 16 * 1024))
+  const samples = [0, 1, 2, 3].map((i) => plain.subarray(i * quarter, i * quarter + SAMPLE_BYTES))
   const sample = Buffer.concat(samples)
-  return compress(sample).length > sample.length * 0.97
-}
-
-function compress(plain: Buffer): Buffer {
-  return zstdCompressSync(plain, { params: { [constants.ZSTD_c_compressionLevel]: LEVEL } })
+  return zstdCompressSync(sample, OPTIONS).length > sample.length * 0.97
 }
 
 /** The plain bytes of a frame. Throws `CorruptObjectError` when they are not what the reference says. */
 export function decodeFrame(key: string, stored: Buffer, ref: FrameRef): Buffer {
+  requireSane(key, stored, ref)
+  if (ref.storedBytes === ref.plainBytes) return stored
+  try {
+    return requireWhole(key, zstdDecompressSync(stored, limitOf(ref)), ref)
+  } catch (cause) {
+    throw undecodable(key, ref, cause)
+  }
+}
+
+/** As `decodeFrame`; a large frame is decompressed by another thread. */
+export async function decodeFrameAside(
+  key: string,
+  stored: Buffer,
+  ref: FrameRef,
+): Promise<Buffer> {
+  if (ref.plainBytes < ASIDE_BYTES || ref.storedBytes === ref.plainBytes)
+    return decodeFrame(key, stored, ref)
+  requireSane(key, stored, ref)
+  try {
+    return requireWhole(key, await decompressAside(stored, limitOf(ref)), ref)
+  } catch (cause) {
+    throw undecodable(key, ref, cause)
+  }
+}
+
+function requireSane(key: string, stored: Buffer, ref: FrameRef): void {
   if (stored.length !== ref.storedBytes)
     throw new CorruptObjectError(key, `it ends within the frame at byte ${ref.offset}`)
-  if (ref.storedBytes === ref.plainBytes) return stored
   if (ref.plainBytes > MAX_FRAME_BYTES)
     throw new CorruptObjectError(
       key,
       `the frame at byte ${ref.offset} is said to hold ${ref.plainBytes} bytes`,
     )
-  try {
-    const plain = zstdDecompressSync(stored, { maxOutputLength: ref.plainBytes })
-    if (plain.length === ref.plainBytes) return plain
-  } catch (cause) {
-    throw new CorruptObjectError(key, `the frame at byte ${ref.offset} does not decompress`, {
-      cause,
-    })
-  }
+}
+
+/** One piece of output, of the size that is to come. */
+function limitOf({ plainBytes }: FrameRef) {
+  return { maxOutputLength: plainBytes, chunkSize: Math.max(64, plainBytes) }
+}
+
+function requireWhole(key: string, plain: Buffer, ref: FrameRef): Buffer {
+  if (plain.length === ref.plainBytes) return plain
   throw new CorruptObjectError(key, `the frame at byte ${ref.offset} is shorter than said`)
+}
+
+function undecodable(key: string, ref: FrameRef, cause: unknown): CorruptObjectError {
+  if (cause instanceof CorruptObjectError) return cause
+  const why = `the frame at byte ${ref.offset} does not decompress`
+  return new CorruptObjectError(key, why, { cause })
 }

@@ -106,7 +106,6 @@ const RestoreSchema = v.object({
 const DoneSchema = v.object({ ...common, kind: v.literal('done') })
 const ClosedSchema = v.object({ ...common, kind: v.literal('closed') })
 
-const FrameSchema = v.object({ offset: Count, storedBytes: Count, plainBytes: Count })
 const VersionSchema = v.object({
   ...common,
   kind: v.literal('version'),
@@ -131,7 +130,11 @@ const VersionSchema = v.object({
     base: Count,
     /** Deltas between this one and the full manifest. */
     depth: Count,
-    frame: FrameSchema,
+    /** Where its first block begins in this object; the others follow it. */
+    offset: Count,
+    /** Stored and plain length of each block, which is a frame. */
+    blocks: v.array(v.tuple([Count, Count])),
+    /** Of the plain bytes of all blocks. */
     sha256: Text,
   }),
 })

@@ -1,15 +1,18 @@
 /**
- * The list of a version's entries, as lines of JSON: streamable, readable with `zstd -d`, small once compressed.
- * The first line names the packs; then a line per entry, sorted by name; then a line per fault.
- * A delta has only the entries that changed since its base, and `gone` for those that went; faults are always all.
+ * The list of a version's entries, as lines of JSON in blocks of whole lines: streamable, readable with `zstd -d`, small
+ * once compressed. A line names packs that the lines after it refer to; then there is a line per entry, and one per
+ * fault. A delta has only the entries that changed since its base, and `gone` for those that went; faults are always
+ * all.
  */
 import * as v from 'valibot'
 import { CorruptObjectError } from '../errors.ts'
-import type { ChunkRef, Entry, Fault } from './entry.ts'
+import type { ChunkRef, Entry, Fault, PackedFrame } from './entry.ts'
 import { isHole } from './entry.ts'
+import type { Entries } from './entry-table.ts'
+import { MAX_FRAME_BYTES } from './frame.ts'
 
 export interface Manifest {
-  readonly entries: ReadonlyMap<string, Entry>
+  readonly entries: Entries
   readonly faults: readonly Fault[]
 }
 
@@ -17,42 +20,59 @@ export const EMPTY_MANIFEST: Manifest = { entries: new Map(), faults: [] }
 
 /** What differs from a base; for a full manifest, everything. */
 export interface ManifestDelta {
-  readonly changed: readonly Entry[]
-  readonly gone: readonly string[]
+  readonly changed: Iterable<Entry>
+  readonly gone: Iterable<string>
   readonly faults: readonly Fault[]
 }
 
 /** In a manifest: "the object that this manifest lies in", whose number is not known before it is committed. */
 const SELF = '.'
-const BATCH_LINES = 10_000
+/** A block ends with the line that makes it longer than this. */
+const BLOCK_BYTES = 1024 * 1024
+const BATCH_LINES = 256
 
-/** @param self the pack name that stands for the object itself, if chunks lie there. */
-export function encodeManifest(delta: ManifestDelta, self: string): Buffer {
+/** The plain bytes of a manifest, block by block. @param self the pack name that stands for the object itself. */
+export function* encodeManifest(delta: ManifestDelta, self: string): Generator<Buffer> {
+  let batches: Buffer[] = []
+  let bytes = 0
+  let lines: string[] = []
+  for (const line of manifestLines(delta, self)) {
+    if (lines.push(line) < BATCH_LINES) continue
+    const batch = Buffer.from(`${lines.join('\n')}\n`)
+    lines = []
+    batches.push(batch)
+    bytes += batch.length
+    if (bytes < BLOCK_BYTES) continue
+    yield Buffer.concat(batches)
+    batches = []
+    bytes = 0
+  }
+  if (lines.length > 0) batches.push(Buffer.from(`${lines.join('\n')}\n`))
+  if (batches.length > 0) yield Buffer.concat(batches)
+}
+
+function* manifestLines({ changed, gone, faults }: ManifestDelta, self: string): Generator<string> {
   const packs = new Map<string, number>()
+  let unnamed: string[] = []
   const packIndex = (pack: string): number => {
     const name = pack === self ? SELF : pack
     const known = packs.get(name)
     if (known !== undefined) return known
     packs.set(name, packs.size)
+    unnamed.push(name)
     return packs.size - 1
   }
-  const entries = delta.changed.toSorted(byName).map((entry) => encodeEntry(entry, packIndex))
-  const gone = delta.gone.toSorted().map((name) => JSON.stringify({ name, type: 'gone' }))
-  const faults = delta.faults.map((fault) => JSON.stringify({ fault }))
-  const head = JSON.stringify({ packs: [...packs.keys()] })
-  return encodeLines([head, ...entries, ...gone, ...faults])
-}
-
-/** In batches: a few million entries are more text than one string of V8 can hold. */
-function encodeLines(lines: readonly string[]): Buffer {
-  const batches: Buffer[] = []
-  for (let from = 0; from < lines.length; from += BATCH_LINES)
-    batches.push(Buffer.from(`${lines.slice(from, from + BATCH_LINES).join('\n')}\n`))
-  return Buffer.concat(batches)
-}
-
-function byName(a: Entry, b: Entry): number {
-  return a.name < b.name ? -1 : a.name > b.name ? 1 : 0
+  let isFirst = true
+  for (const entry of changed) {
+    const line = encodeEntry(entry, packIndex)
+    if (isFirst || unnamed.length > 0) yield JSON.stringify({ packs: unnamed })
+    unnamed = []
+    isFirst = false
+    yield line
+  }
+  if (isFirst) yield JSON.stringify({ packs: [] })
+  for (const name of gone) yield JSON.stringify({ name, type: 'gone' })
+  for (const fault of faults) yield JSON.stringify({ fault })
 }
 
 function encodeEntry(entry: Entry, packIndex: (pack: string) => number): string {
@@ -66,38 +86,37 @@ function encodeEntry(entry: Entry, packIndex: (pack: string) => number): string 
   })
 }
 
-/** `[id, length, pack, frame's offset, stored and plain length, start within it]`, or `[0, length]` for a hole. */
+/**
+ * `[id, length, pack, frame's offset, stored and plain length, start within it]`, with the slice's `from` and length
+ * behind it where only a part is meant; or `[0, length]` for a hole.
+ */
 function encodeChunk(chunk: ChunkRef, packIndex: (pack: string) => number): (string | number)[] {
   if (isHole(chunk)) return [0, chunk.hole]
   const { frame } = chunk
   return [
     chunk.id,
     chunk.lengthBytes,
-    packIndex(chunk.pack),
+    packIndex(frame.pack),
     frame.offset,
     frame.storedBytes,
     frame.plainBytes,
     chunk.start,
+    ...(chunk.slice === undefined ? [] : [chunk.slice.from, chunk.slice.lengthBytes]),
   ]
 }
 
 const Count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(Number.MAX_SAFE_INTEGER))
+const InFrame = v.pipe(Count, v.maxValue(MAX_FRAME_BYTES))
 const Digits = v.pipe(
   v.string(),
   v.regex(/^-?\d{1,30}$/),
   v.transform((digits: string) => BigInt(digits)),
 )
+const ChunkId = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/))
 const ChunkLine = v.union([
-  v.tuple([
-    v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
-    Count,
-    Count,
-    Count,
-    Count,
-    Count,
-    Count,
-  ]),
-  v.tuple([v.literal(0), Count]),
+  v.strictTuple([ChunkId, InFrame, Count, Count, Count, InFrame, InFrame]),
+  v.strictTuple([ChunkId, InFrame, Count, Count, Count, InFrame, InFrame, InFrame, InFrame]),
+  v.strictTuple([v.literal(0), Count]),
 ])
 const metadata = {
   name: v.pipe(v.string(), v.check(isSafeName, 'a name below a declared path')),
@@ -108,6 +127,7 @@ const metadata = {
   ctimeNs: Digits,
   inode: Digits,
   stale: v.exactOptional(v.boolean()),
+  attributes: v.exactOptional(v.record(v.string(), v.pipe(v.string(), v.base64()))),
 }
 const Target = v.pipe(
   v.string(),
@@ -139,6 +159,8 @@ export const HeadLine = v.object({
   packs: v.array(v.pipe(v.string(), v.regex(/^([0-9a-f]{32}|v[1-9]\d{0,11}|\.)$/))),
 })
 
+/** No file system has longer names. */
+const MAX_PART_BYTES = 4096
 /** A lone surrogate that stands for no byte. */
 const NO_BYTE =
   /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udc7f\udd00-\udfff]/
@@ -150,33 +172,83 @@ function isSafeName(name: string): boolean {
     /^(0|[1-9]\d{0,4})$/.test(root ?? '') &&
     !name.includes('\0') &&
     !NO_BYTE.test(name) &&
-    parts.every((part) => part !== '' && part !== '.' && part !== '..')
+    parts.every((part) => part !== '' && part !== '.' && part !== '..' && isShort(part))
   )
 }
 
-/** Reads a manifest from untrusted bytes. Throws `CorruptObjectError`. */
-export function decodeManifest(key: string, bytes: Buffer, self: string): ManifestDelta {
-  const changed: Entry[] = []
-  const gone: string[] = []
-  const faults: Fault[] = []
-  let packs: string[] | undefined
-  for (const line of linesOf(bytes)) {
-    const value = parseLine(key, line)
-    if (packs === undefined)
-      packs = expect(key, HeadLine, value).packs.map((p) => (p === SELF ? self : p))
-    else if (typeof value === 'object' && value !== null && 'fault' in value)
-      faults.push(expect(key, FaultLine, value).fault)
-    else {
-      const entry = expect(key, EntryLine, value)
-      if (entry.type === 'gone') gone.push(entry.name)
-      else
-        changed.push(
-          entry.type === 'file' ? { ...entry, chunks: decodeChunks(key, entry, packs) } : entry,
-        )
+function isShort(part: string): boolean {
+  return part.length <= MAX_PART_BYTES / 4 || Buffer.byteLength(part) <= MAX_PART_BYTES
+}
+
+/** What a line says. */
+export type ManifestLine =
+  | { readonly kind: 'entry'; readonly entry: Entry }
+  | { readonly kind: 'gone'; readonly name: string }
+  | { readonly kind: 'fault'; readonly fault: Fault }
+
+/** Reads a manifest from untrusted bytes, block by block. */
+export class ManifestDecoder {
+  readonly #key: string
+  readonly #self: string
+  readonly #places: Places
+  #packs: string[] | undefined
+
+  /**
+   * @param self what stands for the object itself: its name as a pack.
+   * @param places frames that were met before, so that each is one object.
+   */
+  constructor(key: string, self: string, places: Places = new Places()) {
+    this.#key = key
+    this.#self = self
+    this.#places = places
+  }
+
+  /** Throws `CorruptObjectError`. */
+  *decode(block: Buffer): Generator<ManifestLine> {
+    for (const line of linesOf(block)) {
+      const value = parseLine(this.#key, line)
+      if (this.#packs === undefined || isObjectWith(value, 'packs')) this.#addPacks(value)
+      else if (isObjectWith(value, 'fault'))
+        yield { kind: 'fault', fault: expect(this.#key, FaultLine, value).fault }
+      else yield this.#decodeEntry(value)
     }
   }
-  if (packs === undefined) throw new CorruptObjectError(key, 'its manifest is empty')
-  return { changed, gone, faults }
+
+  /** To be called after the last block. */
+  end(): void {
+    if (this.#packs === undefined) throw new CorruptObjectError(this.#key, 'its manifest is empty')
+  }
+
+  #addPacks(value: unknown): void {
+    const { packs } = expect(this.#key, HeadLine, value)
+    this.#packs ??= []
+    this.#packs.push(...packs.map((pack) => (pack === SELF ? this.#self : pack)))
+  }
+
+  #decodeEntry(value: unknown): ManifestLine {
+    const entry = expect(this.#key, EntryLine, value)
+    if (entry.type === 'gone') return { kind: 'gone', name: entry.name }
+    if (entry.type !== 'file') return { kind: 'entry', entry }
+    const chunks = decodeChunks(this.#key, entry, this.#packs ?? [], this.#places)
+    return { kind: 'entry', entry: { ...entry, chunks } }
+  }
+}
+
+/** Frames by where they lie: one object for each, however many chunks it has. */
+export class Places {
+  readonly #frames = new Map<string, PackedFrame>()
+
+  /** The frame that is known at this place, or this one from now on. */
+  add(frame: PackedFrame): PackedFrame {
+    const key = `${frame.pack} ${frame.offset} ${frame.storedBytes} ${frame.plainBytes}`
+    const known = this.#frames.get(key)
+    if (known === undefined) this.#frames.set(key, frame)
+    return known ?? frame
+  }
+}
+
+function isObjectWith(value: unknown, key: string): boolean {
+  return typeof value === 'object' && value !== null && key in value
 }
 
 function* linesOf(bytes: Buffer): Generator<Buffer> {
@@ -217,8 +289,9 @@ function decodeChunks(
     readonly chunks: readonly v.InferOutput<typeof ChunkLine>[]
   },
   packs: readonly string[],
+  places: Places,
 ): ChunkRef[] {
-  const bytes = entry.chunks.reduce((sum, line) => sum + line[1], 0)
+  const bytes = entry.chunks.reduce((sum, line) => sum + (line[8] ?? line[1]), 0)
   if (bytes !== entry.sizeBytes)
     throw new CorruptObjectError(
       key,
@@ -226,16 +299,16 @@ function decodeChunks(
     )
   return entry.chunks.map((line) => {
     if (line[0] === 0) return { hole: line[1] }
-    const [id, lengthBytes, packNumber, offset, storedBytes, plainBytes, start] = line
+    const [id, lengthBytes, packNumber, offset, storedBytes, plainBytes, start, ...slice] = line
     const pack = packs[packNumber]
     if (pack === undefined || start + lengthBytes > plainBytes)
       throw new CorruptObjectError(key, `its manifest places chunk ${id} outside of any frame`)
-    return { id, lengthBytes, pack, frame: { offset, storedBytes, plainBytes }, start }
+    if (slice.length === 2 && slice[0] + slice[1] > lengthBytes)
+      throw new CorruptObjectError(key, `its manifest takes more of chunk ${id} than it has`)
+    const frame = places.add({ pack, offset, storedBytes, plainBytes })
+    const [from, sliceBytes] = slice
+    return from === undefined || sliceBytes === undefined
+      ? { id, lengthBytes, frame, start }
+      : { id, lengthBytes, frame, start, slice: { from, lengthBytes: sliceBytes } }
   })
-}
-
-/** Makes of a base's entries those of the version that the delta tells. */
-export function applyDeltaInPlace(entries: Map<string, Entry>, delta: ManifestDelta): void {
-  for (const name of delta.gone) entries.delete(name)
-  for (const entry of delta.changed) entries.set(entry.name, entry)
 }

@@ -1,27 +1,25 @@
 /**
- * Gathers chunks into frames and frames into packs, and uploads full packs while the next ones are filled.
- * Bytes go first, the version last: whoever commits awaits `finish` before.
- * Memory: one open frame, one open pack, and `MAX_UPLOADS` packs on their way; about 64 MiB.
+ * Gathers chunks into frames and frames into packs; while the next ones are filled, full frames are compressed by other
+ * threads and full packs uploaded. Bytes go first, the version last: whoever commits awaits `finish` before.
+ * Memory: `MAX_FRAMES` frames and `1 + MAX_UPLOADS` packs, about 45 MiB; their buffers are used again and again, since
+ * the garbage collector takes its time with large ones.
  */
 import type { ObjectStore } from '../object-store/object-store.ts'
 import type { Patience } from '../patience.ts'
 import { untilReachable } from '../patience.ts'
 import type { StreamName } from '../stream-name.ts'
-import { formatStreamName } from '../stream-name.ts'
-import type { StoredChunk } from './entry.ts'
-import type { FrameRef } from './frame.ts'
+import type { PackedFrame, StoredChunk } from './entry.ts'
 import { encodeFrame } from './frame.ts'
-import { FORMAT } from './log-record.ts'
-import { newPackName, packKey } from './object-keys.ts'
-import { MAGIC, encodeObject } from './object-file.ts'
+import { packKey } from './object-keys.ts'
+import { PackBody } from './pack-body.ts'
 
-/** Small files are compressed together up to this many plain bytes. */
+/** A frame is closed when it holds this many plain bytes: small files are compressed together. */
 const FRAME_BYTES = 1024 * 1024
-/** A pack is uploaded when it holds this much. */
-const PACK_BYTES = 16 * 1024 * 1024
-/** Also when it holds so many chunks: very many tiny files must not make a header that no reader takes. */
-const PACK_CHUNKS = 64 * 1024
-const MAX_UPLOADS = 3
+/** A chunk goes to a frame that is begun if this is not exceeded by it. */
+const MAX_FRAME_BYTES = 2 * 1024 * 1024
+/** Frames that are being compressed. */
+const MAX_FRAMES = 4
+const MAX_UPLOADS = 2
 /** Up to this many bytes travel inside the version object: the commit is one PUT. */
 export const INLINE_BYTES = 1024 * 1024
 
@@ -39,26 +37,29 @@ export interface PackedBytes {
   readonly oldestUploadMs: number
 }
 
-/** The places of chunks are known once their frame is closed: until then these fields are open. */
-interface OpenChunk extends StoredChunk {
-  pack: string
-  frame: FrameRef
+/** All chunks of a frame share its place, which is known once it is closed. */
+type OpenPlace = { -readonly [K in keyof PackedFrame]: PackedFrame[K] }
+
+interface OpenFrame {
+  /** Room for `MAX_FRAME_BYTES`, or one larger chunk. */
+  readonly plain: Buffer
+  readonly place: OpenPlace
+  readonly chunks: StoredChunk[]
 }
 
 export class PackWriter {
   readonly #store: ObjectStore
   readonly #stream: StreamName
   readonly #patience: Patience
-  readonly #chunks = new Map<string, OpenChunk>()
-  #frameParts: Buffer[] = []
-  #frameBytes = 0
-  #frameChunks: OpenChunk[] = []
-  #pack = newPackName()
-  #packFrames: Buffer[] = []
-  #packBytes = 0
-  #packChunks: OpenChunk[] = []
+  #frame: OpenFrame | undefined
+  #pack: PackBody
+  readonly #spareFrames: Buffer[] = []
+  readonly #spareBodies: Buffer[] = []
   #storedBytes = 0
   #oldestUploadMs = Infinity
+  /** Frames find their places in the order in which they were closed. */
+  #placing: Promise<void> = Promise.resolve()
+  readonly #framesUnderWay: Promise<void>[] = []
   readonly #uploads = new Set<Promise<void>>()
   #failure: Error | undefined
 
@@ -66,42 +67,42 @@ export class PackWriter {
     this.#store = store
     this.#stream = stream
     this.#patience = patience
+    this.#pack = new PackBody(stream)
   }
 
-  /** The chunk, if these bytes were added before. */
-  find(id: string): StoredChunk | undefined {
-    return this.#chunks.get(id)
-  }
-
-  /** Adds a chunk's plain bytes, which the writer keeps; the reference is whole after `finish`. Waits while uploads are behind. */
-  async add(id: string, bytes: Buffer): Promise<StoredChunk> {
-    const chunk: OpenChunk = {
-      id,
-      lengthBytes: bytes.length,
-      pack: this.#pack,
-      frame: { offset: 0, storedBytes: 0, plainBytes: 0 },
-      start: this.#frameBytes,
-    }
-    this.#chunks.set(id, chunk)
-    this.#frameChunks.push(chunk)
-    this.#frameParts.push(bytes)
-    this.#frameBytes += bytes.length
-    if (this.#frameBytes >= FRAME_BYTES) await this.#closeFrame()
+  /** Adds a copy of a chunk's plain bytes; the reference is whole after `finish`. */
+  add(id: string, bytes: Buffer): StoredChunk {
+    const filled = this.#frame?.place.plainBytes ?? 0
+    if (filled + bytes.length > MAX_FRAME_BYTES) this.#closeFrame()
+    this.#frame ??= this.#newFrame(bytes.length)
+    const { place, plain, chunks } = this.#frame
+    const chunk = { id, lengthBytes: bytes.length, frame: place, start: place.plainBytes }
+    bytes.copy(plain, place.plainBytes)
+    place.plainBytes += bytes.length
+    chunks.push(chunk)
+    if (place.plainBytes >= FRAME_BYTES) this.#closeFrame()
     return chunk
+  }
+
+  /** To be awaited before more is added, where there is something to wait for. Throws why uploads failed. */
+  room(): Promise<void> | undefined {
+    this.#throwFailure()
+    return this.#framesUnderWay.length < MAX_FRAMES ? undefined : this.#untilRoom()
   }
 
   /** Everything added is durable after this, or handed back to be carried inside the version object. */
   async finish(): Promise<PackedBytes> {
-    await this.#closeFrame()
+    this.#closeFrame()
+    await this.#placing
+    this.#throwFailure()
     const nothingUploaded = this.#oldestUploadMs === Infinity
-    if (nothingUploaded && this.#packBytes <= INLINE_BYTES) {
-      for (const chunk of this.#packChunks) chunk.pack = INLINE_PACK
-      const chunks = this.#packChunks
+    if (nothingUploaded && this.#pack.storedBytes <= INLINE_BYTES) {
+      const places = this.#pack.setPlaces(INLINE_PACK)
       return {
-        inline: this.#packFrames,
+        inline: this.#pack.frames(),
         storedBytes: this.#storedBytes,
         committedAs(n) {
-          for (const chunk of chunks) chunk.pack = `v${n}`
+          for (const place of places) place.pack = `v${n}`
         },
         oldestUploadMs: Infinity,
       }
@@ -117,48 +118,51 @@ export class PackWriter {
     }
   }
 
-  async #closeFrame(): Promise<void> {
-    if (this.#frameBytes === 0) return
-    const plain = this.#frameParts.length === 1 ? this.#frameParts[0] : undefined
-    const stored = encodeFrame(plain ?? Buffer.concat(this.#frameParts))
-    const frame = {
-      offset: MAGIC.length + this.#packBytes,
-      storedBytes: stored.length,
-      plainBytes: this.#frameBytes,
-    }
-    for (const chunk of this.#frameChunks) {
-      chunk.frame = frame
-      chunk.pack = this.#pack
-      this.#packChunks.push(chunk)
-    }
-    this.#packFrames.push(stored)
-    this.#packBytes += stored.length
+  async #untilRoom(): Promise<void> {
+    while (this.#framesUnderWay.length >= MAX_FRAMES) await this.#framesUnderWay[0]
+    this.#throwFailure()
+  }
+
+  #closeFrame(): void {
+    const frame = this.#frame
+    if (frame === undefined) return
+    this.#frame = undefined
+    const stored = encodeFrame(frame.plain.subarray(0, frame.place.plainBytes))
+    stored.catch(() => undefined) // whoever places it sees the error
+    this.#placing = this.#placing
+      .then(async () => this.#place(frame, await stored))
+      .catch((error: Error) => {
+        this.#failure ??= error
+      })
+      .finally(() => void this.#framesUnderWay.shift())
+    this.#framesUnderWay.push(this.#placing)
+  }
+
+  async #place({ plain, place, chunks }: OpenFrame, stored: Buffer): Promise<void> {
+    place.storedBytes = stored.length
     this.#storedBytes += stored.length
-    this.#frameParts = []
-    this.#frameChunks = []
-    this.#frameBytes = 0
-    if (this.#packBytes >= PACK_BYTES || this.#packChunks.length >= PACK_CHUNKS)
-      await this.#closePack()
+    this.#pack.add(stored, place, chunks)
+    if (plain.length === MAX_FRAME_BYTES) this.#spareFrames.push(plain)
+    if (this.#pack.isFull) await this.#closePack()
   }
 
   async #closePack(): Promise<void> {
-    if (this.#packFrames.length === 0) return
-    this.#throwFailure()
+    if (this.#pack.storedBytes === 0) return
     while (this.#uploads.size >= MAX_UPLOADS) await Promise.race(this.#uploads)
-    const body = encodeObject(
-      this.#packFrames,
-      packHeader(this.#stream, this.#pack, this.#packChunks),
-    )
-    const upload = this.#upload(packKey(this.#stream, this.#pack), body)
+    this.#throwFailure()
+    const { name } = this.#pack
+    this.#pack.setPlaces(name)
+    const body = this.#pack.encode()
+    const upload = this.#upload(packKey(this.#stream, name), body)
+      .then(() => {
+        this.#spareBodies.push(Buffer.from(body.buffer))
+      })
       .catch((error: Error) => {
         this.#failure ??= error
       })
       .finally(() => this.#uploads.delete(upload))
     this.#uploads.add(upload)
-    this.#pack = newPackName()
-    this.#packFrames = []
-    this.#packChunks = []
-    this.#packBytes = 0
+    this.#pack = new PackBody(this.#stream, this.#spareBodies.pop())
   }
 
   /** The name is new and random, so whatever has it already is this very body: an earlier attempt that won. */
@@ -168,24 +172,15 @@ export class PackWriter {
     await untilReachable(() => this.#store.create(key, body), this.#patience)
   }
 
+  #newFrame(bytes: number): OpenFrame {
+    const place = { pack: '', offset: 0, storedBytes: 0, plainBytes: 0 }
+    const spare = bytes <= MAX_FRAME_BYTES ? this.#spareFrames.pop() : undefined
+    // Pages that are not written to take no memory: a small commit does not pay for a large frame.
+    const plain = spare ?? Buffer.from(new ArrayBuffer(Math.max(MAX_FRAME_BYTES, bytes)))
+    return { plain, place, chunks: [] }
+  }
+
   #throwFailure(): void {
     if (this.#failure !== undefined) throw this.#failure
-  }
-}
-
-/** A pack tells what it holds without any manifest: its frames, and the chunks in each as `[id, start, length]`. */
-function packHeader(stream: StreamName, name: string, chunks: readonly StoredChunk[]): object {
-  const frames = new Map<FrameRef, [string, number, number][]>()
-  for (const { id, start, lengthBytes, frame } of chunks) {
-    const inFrame = frames.get(frame)
-    if (inFrame === undefined) frames.set(frame, [[id, start, lengthBytes]])
-    else inFrame.push([id, start, lengthBytes])
-  }
-  return {
-    format: FORMAT,
-    kind: 'pack',
-    stream: formatStreamName(stream),
-    name,
-    frames: [...frames].map(([frame, inFrame]) => ({ ...frame, chunks: inFrame })),
   }
 }

@@ -1,17 +1,24 @@
-import type { Manifest, ManifestDelta } from './manifest.ts'
-import { EMPTY_MANIFEST, applyDeltaInPlace, decodeManifest, encodeManifest } from './manifest.ts'
+import { createHash } from 'node:crypto'
+import type { Manifest, ManifestDelta, ManifestLine } from './manifest.ts'
+import { EMPTY_MANIFEST, ManifestDecoder, Places, encodeManifest } from './manifest.ts'
 import { CorruptObjectError, NotFoundError } from '../errors.ts'
 import type { ObjectStore } from '../object-store/object-store.ts'
 import { formatStreamName } from '../stream-name.ts'
-import type { Entry, Fault } from './entry.ts'
+import type { Fault } from './entry.ts'
 import { parentName } from './entry.ts'
+import type { Entries } from './entry-table.ts'
+import { EntryTable } from './entry-table.ts'
+import type { FrameRef } from './frame.ts'
 import { decodeFrame, encodeFrame } from './frame.ts'
 import type { VersionRecord } from './log-record.ts'
 import { versionKey } from './object-keys.ts'
-import { MAGIC, encodeObject, sha256Hex } from './object-file.ts'
+import { MAGIC, encodeObject } from './object-file.ts'
 import { INLINE_PACK } from './pack-writer.ts'
 import type { VersionLog } from './version-log.ts'
 import { requireRecord } from './version-log.ts'
+
+/** Blocks of a manifest are fetched together up to this many stored bytes. */
+const FETCH_BYTES = 4 * 1024 * 1024
 
 /** The frames of a version object, ready for whatever number its commit gets: small commits' bytes, then the manifest. */
 export interface VersionPayload {
@@ -19,20 +26,22 @@ export interface VersionPayload {
   readonly manifest: Omit<VersionRecord['manifest'], 'base' | 'depth'>
 }
 
-export function encodeVersionPayload(
+/** Encodes block by block, so that a manifest of any length needs room for its compressed bytes only. */
+export async function encodeVersionPayload(
   inline: readonly Buffer[],
   delta: ManifestDelta,
-): VersionPayload {
-  const plain = encodeManifest(delta, INLINE_PACK)
-  const stored = encodeFrame(plain)
+): Promise<VersionPayload> {
+  const frames = [...inline]
   const offset = MAGIC.length + inline.reduce((sum, frame) => sum + frame.length, 0)
-  return {
-    frames: [...inline, stored],
-    manifest: {
-      frame: { offset, storedBytes: stored.length, plainBytes: plain.length },
-      sha256: sha256Hex(plain),
-    },
+  const blocks: [number, number][] = []
+  const hash = createHash('sha256')
+  for (const plain of encodeManifest(delta, INLINE_PACK)) {
+    hash.update(plain)
+    const stored = await encodeFrame(plain)
+    frames.push(stored)
+    blocks.push([stored.length, plain.length])
   }
+  return { frames, manifest: { offset, blocks, sha256: hash.digest('hex') } }
 }
 
 export function encodeVersion(record: VersionRecord, payload: VersionPayload): Buffer {
@@ -55,26 +64,40 @@ export async function loadManifest(
     chain.push(record)
     next = record.manifest.base
   }
-  const entries = new Map<string, Entry>()
+  const entries = new EntryTable()
+  const places = new Places()
   let faults: readonly Fault[] = []
-  for (const record of chain.toReversed()) {
-    const delta = await loadDelta(store, log, record)
-    applyDeltaInPlace(entries, delta)
-    faults = delta.faults
-  }
+  for (const record of chain.toReversed())
+    faults = await applyDelta(entries, readDelta(store, log, record, places))
   refuseBrokenTree(versionKey(log.stream, n), entries)
   return { entries, faults }
+}
+
+/** Makes of a base's entries those of the version whose blocks of lines these are; returns its faults. */
+export async function applyDelta(
+  entries: EntryTable,
+  blocks: AsyncIterable<Iterable<ManifestLine>> | Iterable<Iterable<ManifestLine>>,
+): Promise<Fault[]> {
+  const faults: Fault[] = []
+  for await (const lines of blocks)
+    for (const line of lines)
+      if (line.kind === 'entry') entries.set(line.entry)
+      else if (line.kind === 'gone') entries.delete(line.name)
+      else faults.push(line.fault)
+  return faults
 }
 
 /**
  * No entry may lie below anything but a directory of the same version: nothing is ever written through a link.
  * A hard link names a file that is none itself.
  */
-export function refuseBrokenTree(key: string, entries: ReadonlyMap<string, Entry>): void {
+export function refuseBrokenTree(key: string, entries: Entries): void {
+  const directories = new Set<string>()
+  for (const entry of entries.values()) if (entry.type === 'directory') directories.add(entry.name)
   for (const entry of entries.values()) {
     const { name } = entry
     const parent = parentName(name)
-    if (parent !== undefined && entries.get(parent)?.type !== 'directory')
+    if (parent !== undefined && !directories.has(parent))
       throw new CorruptObjectError(key, `it places "${name}" below something that is no directory`)
     if (entry.type !== 'file' || entry.hardLinkOf === undefined) continue
     const first = entries.get(entry.hardLinkOf)
@@ -86,28 +109,55 @@ export function refuseBrokenTree(key: string, entries: ReadonlyMap<string, Entry
   }
 }
 
-async function loadDelta(
+/**
+ * What a version's own blocks say, block by block: all entries, or what changed since its base.
+ * Throws `CorruptObjectError`, in the end where the whole does not match its hash.
+ */
+export async function* readDelta(
   store: ObjectStore,
   log: VersionLog,
   record: VersionRecord,
-): Promise<ManifestDelta> {
+  places = new Places(),
+): AsyncGenerator<Iterable<ManifestLine>> {
   const key = versionKey(log.stream, record.n)
-  const { frame } = record.manifest
-  const object = await store.get(key, { offset: frame.offset, lengthBytes: frame.storedBytes })
-  if (object === undefined)
-    throw new NotFoundError(
-      `v${record.n} of ${formatStreamName(log.stream)} has gone while it was read`,
-    )
-  return decodeDelta(key, record, object.body)
+  const decoder = new ManifestDecoder(key, `v${record.n}`, places)
+  const hash = createHash('sha256')
+  for (const group of groupsOf(record.manifest)) {
+    const first = group[0] as FrameRef
+    const lengthBytes = group.reduce((sum, { storedBytes }) => sum + storedBytes, 0)
+    const object = await store.get(key, { offset: first.offset, lengthBytes })
+    if (object === undefined)
+      throw new NotFoundError(
+        `v${record.n} of ${formatStreamName(log.stream)} has gone while it was read`,
+      )
+    for (const block of group) {
+      const start = block.offset - first.offset
+      const stored = object.body.subarray(start, start + block.storedBytes)
+      const plain = decodeFrame(key, stored, block)
+      hash.update(plain)
+      yield decoder.decode(plain)
+    }
+  }
+  if (hash.digest('hex') !== record.manifest.sha256)
+    throw new CorruptObjectError(key, 'its manifest does not match its hash')
+  decoder.end()
 }
 
-/** What a version's own frame says: all entries, or what changed since its base. Throws `CorruptObjectError`. */
-export function decodeDelta(key: string, record: VersionRecord, stored: Buffer): ManifestDelta {
-  const { frame, sha256 } = record.manifest
-  const plain = decodeFrame(key, stored, frame)
-  if (sha256Hex(plain) !== sha256)
-    throw new CorruptObjectError(key, 'its manifest does not match its hash')
-  return decodeManifest(key, plain, `v${record.n}`)
+/** Runs of neighbouring blocks, each fetched with one request. */
+function groupsOf({ offset, blocks }: VersionRecord['manifest']): FrameRef[][] {
+  const groups: FrameRef[][] = []
+  let groupBytes = Infinity
+  let at = offset
+  for (const [storedBytes, plainBytes] of blocks) {
+    if (groupBytes + storedBytes > FETCH_BYTES) {
+      groups.push([])
+      groupBytes = 0
+    }
+    groups.at(-1)?.push({ offset: at, storedBytes, plainBytes })
+    groupBytes += storedBytes
+    at += storedBytes
+  }
+  return groups
 }
 
 /** As `requireRecord`, of a version; a record that is no version is an error that says what it is. */

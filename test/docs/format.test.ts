@@ -16,13 +16,14 @@ import type { KeyWrap } from '../../shared/encryption/key-wrap.ts'
 import type { LogRecord, VersionRecord } from '../../shared/repository/log-record.ts'
 import { RecordSchema, parseLogRecord } from '../../shared/repository/log-record.ts'
 import { advance } from '../../shared/repository/log-state.ts'
+import { EntryTable } from '../../shared/repository/entry-table.ts'
 import {
   EntryLine,
   FaultLine,
   HeadLine,
-  applyDeltaInPlace,
-  decodeManifest,
+  ManifestDecoder,
 } from '../../shared/repository/manifest.ts'
+import { applyDelta } from '../../shared/repository/version-object.ts'
 import { encodeObject, sha256Hex } from '../../shared/repository/object-file.ts'
 import {
   packKey,
@@ -31,7 +32,7 @@ import {
   versionKey,
   wrapKey,
 } from '../../shared/repository/object-keys.ts'
-import type { Entry, StoredChunk } from '../../shared/repository/entry.ts'
+import type { StoredChunk } from '../../shared/repository/entry.ts'
 import { DamageSchema, recordDamage } from '../../shared/repository/damage.ts'
 import { HoldSchema } from '../../shared/repository/holds.ts'
 import { MovedSchema } from '../../shared/repository/moved-pack.ts'
@@ -86,14 +87,17 @@ describe('the examples', () => {
     expect(text).toContain(tagKey(STREAM, example('tag')[0]?.['tag'] as string))
   })
 
-  it('of manifests are, byte by byte, what the version says: v3 on v2', () => {
+  it('of manifests are, byte by byte, what the version says: v3 on v2', async () => {
     const version = parse(example('version')[0] ?? {}) as VersionRecord
     const [full = '', delta = ''] = manifests
     expect(sha256Hex(Buffer.from(delta))).toBe(version.manifest.sha256)
-    expect(Buffer.byteLength(delta)).toBe(version.manifest.frame.plainBytes)
-    const entries = new Map<string, Entry>()
-    applyDeltaInPlace(entries, decodeManifest('v2', Buffer.from(full), 'v2'))
-    applyDeltaInPlace(entries, decodeManifest('v3', Buffer.from(delta), 'v3'))
+    expect(version.manifest.blocks.map(([, plain]) => plain)).toEqual([Buffer.byteLength(delta)])
+    const entries = new EntryTable()
+    for (const [name, lines] of [
+      ['v2', full],
+      ['v3', delta],
+    ] as const)
+      await applyDelta(entries, [new ManifestDecoder(name, name).decode(Buffer.from(lines))])
     const { files, directories, symlinks } = version.counts
     expect(entries.size).toBe(files + directories + symlinks)
   })
@@ -104,11 +108,18 @@ describe('the examples', () => {
       frames: { chunks: [string, number, number][] }[]
     }
     const listed = frames.flatMap(({ chunks, ...frame }) =>
-      chunks.map(([id, start, lengthBytes]) => ({ id, lengthBytes, pack: name, frame, start })),
+      chunks.map(([id, start, lengthBytes]) => ({
+        id,
+        lengthBytes,
+        frame: { ...frame, pack: name },
+        start,
+      })),
     )
-    const { changed } = decodeManifest('v3', Buffer.from(manifests[1] ?? ''), 'v3')
-    const named = changed.flatMap((entry) =>
-      entry.type === 'file' ? entry.chunks.filter((c): c is StoredChunk => 'id' in c) : [],
+    const lines = new ManifestDecoder('v3', 'v3').decode(Buffer.from(manifests[1] ?? ''))
+    const named = [...lines].flatMap((line) =>
+      line.kind === 'entry' && line.entry.type === 'file'
+        ? line.entry.chunks.filter((c): c is StoredChunk => 'id' in c)
+        : [],
     )
     expect(named).toHaveLength(3)
     expect(listed).toEqual(expect.arrayContaining(named))

@@ -33,7 +33,7 @@ export function readVersion(fetch: FetchObject, n: number): Map<string, string> 
   const files = new Map<string, { chunks: (string | number)[][]; packs: string[]; self: string }>()
   if (n > 0)
     for (const { lines, self } of deltas(fetch, n)) {
-      const packs = lines[0]?.packs ?? []
+      const packs = lines.flatMap((line) => line.packs ?? [])
       for (const { name = '', type, chunks = [] } of lines)
         if (type === 'gone') files.delete(name)
         else if (type === 'file') files.set(name, { chunks, packs, self })
@@ -52,7 +52,7 @@ export function objectsOfVersion(fetch: FetchObject, n: number): Set<string> {
   const files = new Map<string, string[]>()
   for (const { lines, self } of deltas(fetch, n)) {
     names.add(self)
-    const packs = lines[0]?.packs ?? []
+    const packs = lines.flatMap((line) => line.packs ?? [])
     for (const { name = '', type, chunks = [] } of lines)
       if (type === 'gone') files.delete(name)
       else if (type === 'file')
@@ -71,8 +71,14 @@ function deltas(fetch: FetchObject, n: number): { lines: ManifestLine[]; self: s
     const object = fetch(`v${next}`)
     const record = readRecord(object) as VersionRecord
     if (record.kind !== 'version') throw new Error(`v${next} is no version`)
-    const { frame, sha256, base } = record.manifest
-    const plain = unpack(object.subarray(frame.offset, frame.offset + frame.storedBytes), frame)
+    const { offset, blocks, sha256, base } = record.manifest
+    let at = offset
+    const parts: Buffer[] = []
+    for (const [storedBytes, plainBytes] of blocks) {
+      parts.push(unpack(object.subarray(at, at + storedBytes), { storedBytes, plainBytes }))
+      at += storedBytes
+    }
+    const plain = Buffer.concat(parts)
     if (createHash('sha256').update(plain).digest('hex') !== sha256)
       throw new Error(`the manifest of v${next} does not match its hash`)
     const text = plain.toString().trimEnd()

@@ -2,13 +2,15 @@
  * The real agent (`runSession`) in one container of the model: whatever it waits for is a point at which the scheduler
  * decides that it goes on, goes on later, or never.
  */
+import { basename, dirname } from 'node:path'
 import { AppState } from '../../agent/session/app-state.ts'
 import type { Context, StepName } from '../../agent/session/context.ts'
 import { LogWriter } from '../../agent/session/log-writer.ts'
 import type { Replicator } from '../../agent/session/replicator.ts'
 import { runSession } from '../../agent/session/session.ts'
 import { Status } from '../../agent/session/status.ts'
-import type { Hints } from '../../agent/capture/watcher.ts'
+import { DirtyNames } from '../../agent/capture/dirty-names.ts'
+import type { Hints } from '../../agent/capture/directory-watcher.ts'
 import type { Layout } from '../../agent/volume/layout.ts'
 import type { Clock } from '../../shared/clock.ts'
 import type { ObjectStore } from '../../shared/object-store/object-store.ts'
@@ -60,6 +62,7 @@ export class SimAgent {
   readonly #world: AgentWorld
   readonly #stopping = new AbortController()
   readonly #listeners = new Set<() => void>()
+  readonly #dirty = new DirtyNames()
   #replicator: Replicator | undefined
   #draining = false
 
@@ -116,7 +119,9 @@ export class SimAgent {
     return this.#stopping.signal.aborted
   }
 
-  hint(): void {
+  /** These may have changed. */
+  hint(locations: readonly string[]): void {
+    for (const location of locations) this.#dirty.mark(dirname(location), basename(location))
     if (this.alive && this.task.reliableHints) for (const listener of this.#listeners) listener()
   }
 
@@ -139,6 +144,10 @@ export class SimAgent {
     return {
       reliable: this.task.reliableHints,
       onHint: (listener) => listeners.add(listener),
+      cover: () => undefined,
+      uncover: () => undefined,
+      take: () => (this.task.reliableHints ? this.#dirty.take() : 'all'),
+      watches: 0,
       close: () => Promise.resolve(),
     }
   }

@@ -334,7 +334,7 @@ export class World implements AgentWorld {
     this.#values += 1
     const bytes = bytesOfValue(this.#values, big)
     const at = path.join(volume.dir, name)
-    mkdirSync(path.dirname(at), { recursive: true })
+    const made = mkdirSync(path.dirname(at), { recursive: true })
     // Where times prove that files are unchanged, each write has to leave another inode: clocks tick slower than this runs.
     if (this.scene.doubtful) writeFileSync(at, bytes)
     else {
@@ -343,7 +343,11 @@ export class World implements AgentWorld {
     }
     const value = nameOfBytes(bytes)
     volume.content = new Map([...volume.content, [`${volume.root}/${name}`, value]])
-    this.#changed(pod, `${pod.name} writes ${volume.root}/${name}=${value}`)
+    this.#changed(pod, `${pod.name} writes ${volume.root}/${name}=${value}`, [
+      ...(made === undefined ? [] : [made]),
+      at,
+      `${at}~`,
+    ])
   }
 
   /** The app deletes one of its files, if it has another. */
@@ -354,15 +358,17 @@ export class World implements AgentWorld {
     const file = files[this.random.below(files.length)]
     if (files.length < 2 || file === undefined) return
     const { volume, name } = file
-    rmSync(path.join(volume.dir, name.slice(2)))
+    const at = path.join(volume.dir, name.slice(2))
+    rmSync(at)
     volume.content = new Map([...volume.content].filter(([other]) => other !== name))
-    this.#changed(pod, `${pod.name} deletes ${name}`)
+    this.#changed(pod, `${pod.name} deletes ${name}`, [at])
   }
 
-  #changed(pod: Pod, line: string): void {
+  /** @param locations of what has changed. */
+  #changed(pod: Pod, line: string, locations: readonly string[]): void {
     this.note(line)
     rememberState(pod)
-    pod.agent.hint()
+    pod.agent.hint(locations)
   }
 }
 

@@ -3,7 +3,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
-import { watchLayout } from '../../agent/capture/watcher.ts'
+import { watchDirectories } from '../../agent/capture/directory-watcher.ts'
 import { AppState } from '../../agent/session/app-state.ts'
 import type { Context } from '../../agent/session/context.ts'
 import { newWriter } from '../../agent/session/identity.ts'
@@ -61,7 +61,7 @@ async function startSession(store: string, endpoint: string) {
   const ended = runSession(context, {
     withinMs: 200,
     rescanMs: 20,
-    watch: () => watchLayout(state.layout, () => undefined),
+    watch: () => watchDirectories(() => undefined),
     take: (held, packs) => {
       seen.looks += 1
       return state.take(held, packs)

@@ -2,12 +2,12 @@
 import { createHash } from 'node:crypto'
 import fs from 'node:fs'
 import path from 'node:path'
-import { scan } from '../../agent/capture/scanner.ts'
 import { ChunkSource } from '../../agent/restore/chunk-source.ts'
 import { inspect } from '../../agent/restore/present.ts'
 import { chunksToFetch, planRestore } from '../../agent/restore/restore-plan.ts'
 import { runRestore } from '../../agent/restore/restorer.ts'
 import { layoutOfDirectories } from '../../agent/volume/layout.ts'
+import { tableOf } from '../../shared/repository/entry-table.ts'
 import { systemClock } from '../../shared/clock.ts'
 import type { ObjectStore } from '../../shared/object-store/object-store.ts'
 import { openStore } from '../../shared/object-store/open-store.ts'
@@ -86,10 +86,10 @@ export class RepositoryView {
     fs.mkdirSync(into, { recursive: true })
     const manifest = await loadManifest(this.store, this.log, version)
     const layout = layoutOfDirectories([into], [])
-    const scanned = await scan(layout)
-    const present = await inspect(layout, manifest.entries, scanned, undefined, systemClock)
-    const plan = planRestore(manifest.entries, manifest.faults, present)
-    const source = new ChunkSource(this.store, STREAM, chunksToFetch(plan.files), IMPATIENT)
+    const target = tableOf(manifest.entries)
+    const options = { scannedAt: undefined, touches: () => true, clock: systemClock }
+    const plan = planRestore(target, manifest.faults, await inspect(layout, target, options))
+    const source = new ChunkSource(this.store, STREAM, chunksToFetch(plan), IMPATIENT)
     const { lost } = await runRestore(layout, plan, source)
     if (lost.length > 0) throw new Error(`v${version} lost ${JSON.stringify(lost)}`)
     return treeOf(into)

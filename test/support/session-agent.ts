@@ -1,7 +1,7 @@
 /** The agent's session within the test's own process, as `agent/replicate.ts` composes it; store, clock and steps are the test's. */
 import { randomUUID } from 'node:crypto'
-import type { Hints } from '../../agent/capture/watcher.ts'
-import { watchLayout } from '../../agent/capture/watcher.ts'
+import type { Hints } from '../../agent/capture/directory-watcher.ts'
+import { watchDirectories } from '../../agent/capture/directory-watcher.ts'
 import { AppState } from '../../agent/session/app-state.ts'
 import type { Step } from '../../agent/session/context.ts'
 import { newWriter } from '../../agent/session/identity.ts'
@@ -108,7 +108,7 @@ export class SessionAgent {
     }
     await runSession(context, {
       withinMs: options.withinMs ?? 400,
-      watch: () => (this.#hints = this.#watch(state.layout, options.hintedByHand === true)),
+      watch: () => (this.#hints = this.#watch(options.hintedByHand === true)),
       take: (held, packs) => state.take(held, packs),
       onReplicating: (replicator) => {
         this.#replicator = replicator
@@ -116,11 +116,15 @@ export class SessionAgent {
     })
   }
 
-  #watch(layout: Layout, byHand: boolean): Hints {
-    if (!byHand) return watchLayout(layout, () => undefined)
+  #watch(byHand: boolean): Hints {
+    if (!byHand) return watchDirectories(() => undefined)
     return {
       reliable: true,
       onHint: (listener) => this.#listeners.add(listener),
+      cover: () => undefined,
+      uncover: () => undefined,
+      take: () => 'all',
+      watches: 0,
       close: () => Promise.resolve(),
     }
   }

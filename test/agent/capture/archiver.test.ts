@@ -21,6 +21,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { systemClock } from '../../../shared/clock.ts'
 import { AccessDeniedError } from '../../../shared/object-store/object-store.ts'
 import type { FileEntry } from '../../../shared/repository/entry.ts'
+import type { EntryTable } from '../../../shared/repository/entry-table.ts'
 import { TempVolume, asOtherUser, isRoot } from './temp-volume.ts'
 
 let volume: TempVolume
@@ -30,7 +31,7 @@ beforeEach(() => {
 })
 afterEach(() => volume.remove())
 
-const namesOf = (list: readonly { name: string }[]) => list.map(({ name }) => name).toSorted()
+const namesOf = (table: EntryTable) => [...table.keys()].toSorted()
 const held = (name: string) => volume.held.entries.get(name) as FileEntry
 
 /** No time of a file tells: what was written has the same size and mtime. */
@@ -46,7 +47,8 @@ describe('a capture', () => {
     symlinkSync('a', volume.at('l'))
     await volume.commit()
     const again = await volume.capture()
-    expect([again.changed, again.gone, again.refreshed, again.faults]).toEqual([[], [], [], []])
+    expect([again.changed.size, again.gone.size, again.refreshed.size]).toEqual([0, 0, 0])
+    expect(again.faults).toEqual([])
     expect(again.packed.storedBytes).toBe(0)
   })
 
@@ -89,8 +91,8 @@ describe('a capture', () => {
     renameSync(volume.at('old'), volume.at('new'))
     const moved = await volume.capture()
     expect(moved.packed.storedBytes).toBe(0)
-    expect(moved.changed.length).toBe(102) // the declared path's own time moved, too
-    expect(moved.gone.length).toBe(101)
+    expect(moved.changed.size).toBe(102) // the declared path's own time moved, too
+    expect(moved.gone.size).toBe(101)
   })
 
   it('of equal files stores the bytes once, and a changed part of a large file alone', async () => {
@@ -112,7 +114,7 @@ describe('a capture', () => {
     truncateSync(volume.at('a'), 100 * 1024 * 1024 + 7)
     const taken = await volume.capture()
     expect(taken.packed.storedBytes).toBeLessThan(300_000)
-    const file = taken.changed.find(({ name }) => name === '0/a') as FileEntry
+    const file = taken.changed.get('0/a') as FileEntry
     expect(file.sizeBytes).toBe(100 * 1024 * 1024 + 7)
     const holes = file.chunks.reduce((sum, chunk) => sum + ('hole' in chunk ? chunk.hole : 0), 0)
     expect(holes).toBeGreaterThan(file.sizeBytes - 300_000)
@@ -135,7 +137,7 @@ describe('between scan and reading', () => {
       unlinkSync(volume.at('a'))
       unlinkSync(volume.at('b'))
     })
-    expect(taken.gone).toEqual(['0/a'])
+    expect(taken.gone).toEqual(new Set(['0/a']))
     expect(namesOf(taken.changed)).toEqual(['0'])
     expect(taken.faults).toEqual([])
   })

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { whyNotCommit } from '../../../agent/capture/guard.ts'
+import { hasContent, whyNotCommit } from '../../../agent/capture/guard.ts'
 import type { Scan, ScannedEntry } from '../../../agent/capture/scanner.ts'
 import type { Layout } from '../../../agent/volume/layout.ts'
 import type { Entry } from '../../../shared/repository/entry.ts'
@@ -33,13 +33,14 @@ function scanOf(names: string[], parts: Partial<Scan> = {}): Scan {
     skipped: [],
     missingRoots: [],
     leftovers: [],
-    marked: new Set(),
     ...parts,
   }
 }
 const SAME = { atStart: new Map([['/data', '1:2']]), now: new Map([['/data', '1:2']]) }
-const why = (held: Map<string, Entry>, scan: Scan, sawContent = true, identity = SAME) =>
-  whyNotCommit(layout, held, scan, sawContent, identity)
+const why = (held: Map<string, Entry>, scan: Scan, sawContent = true, identity = SAME) => {
+  const after = hasContent(scan.entries.values())
+  return whyNotCommit(layout, held, scan, { before: sawContent, after }, identity)
+}
 
 const full = heldWith('0', '0/f', '1', '1/f')
 

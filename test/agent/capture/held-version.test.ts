@@ -3,6 +3,7 @@ import { expect, it } from 'vitest'
 import { HeldVersion } from '../../../agent/capture/held-version.ts'
 import { knownRoots, remapRoots } from '../../../agent/capture/remap-roots.ts'
 import type { Entry, FileEntry } from '../../../shared/repository/entry.ts'
+import { EntryTable } from '../../../shared/repository/entry-table.ts'
 import { anyEntries } from '../../shared/repository/any-manifest.ts'
 
 function chunkIds(entries: ReadonlyMap<string, Entry>): Set<string> {
@@ -19,15 +20,16 @@ it('after any changes holds what a version made anew of them holds: entries, cou
       const held = new HeldVersion({ entries: first, faults: [] })
       const seen = chunkIds(first)
       for (const next of others) {
-        const gone = [...held.entries.keys()].filter((name) => !next.has(name))
-        const changed = [...next.values()]
+        const gone = new Set([...held.entries.keys()].filter((name) => !next.has(name)))
+        const changed = EntryTable.of(next.values())
         const counts = held.countsAfter(changed, gone)
         held.advance(changed, gone, [])
         const anew = new HeldVersion({ entries: next, faults: [] })
         expect(new Map(held.entries)).toEqual(next)
-        expect(counts).toEqual(anew.countsAfter([], []))
+        expect(counts).toEqual(anew.counts)
         for (const id of chunkIds(next)) seen.add(id)
-        for (const id of seen) expect(held.chunk(id) !== undefined, id).toBe(chunkIds(next).has(id))
+        for (const id of seen)
+          expect(held.chunk(Buffer.from(id, 'hex')) !== undefined, id).toBe(chunkIds(next).has(id))
       }
     }),
   )

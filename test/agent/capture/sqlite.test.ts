@@ -5,6 +5,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { EntryTable } from '../../../shared/repository/entry-table.ts'
 import { systemClock } from '../../../shared/clock.ts'
 import { createFileStore } from '../../../shared/object-store/file-store.ts'
 import { EMPTY_MANIFEST } from '../../../shared/repository/manifest.ts'
@@ -44,29 +45,25 @@ async function capture(state: AppState, held: HeldVersion): Promise<Entry | unde
   const taken = await state.take(held, packs)
   if (taken === undefined) return undefined
   if (taken.packed.inline.length > 0) {
-    const name = `v${held.entries.size + taken.changed.length + Math.floor(performance.now())}`
+    const name = `v${held.entries.size + taken.changed.size + Math.floor(performance.now())}`
     taken.packed.committedAs(Number(name.slice(1)))
     const key = `v1/streams/bank/ledger/0/versions/${String(10 ** 12 - Number(name.slice(1)))}-${name}`
     await store.create(key, Buffer.concat([Buffer.from('holdfast/1\n'), ...taken.packed.inline]))
   }
-  for (const entry of taken.refreshed) held.refresh(entry)
+  for (const entry of taken.refreshed.values()) held.refresh(entry)
   held.advance(taken.changed, taken.gone, taken.faults)
   expect(taken.faults).toEqual([])
-  return taken.changed[0]
+  const [changed] = taken.changed.values()
+  return changed
 }
 
 async function restore(database: string, entry: Entry): Promise<void> {
   const layout = layoutOf(database)
-  const target = new Map([[entry.name, entry]])
-  const present = await inspect(
-    layout,
-    target,
-    await new AppState(layout, systemClock).scan(),
-    undefined,
-    systemClock,
-  )
+  const target = EntryTable.of([entry])
+  const options = { scannedAt: undefined, touches: () => true, clock: systemClock }
+  const present = await inspect(layout, target, options)
   const plan = planRestore(target, [], present)
-  const source = new ChunkSource(store, STREAM, chunksToFetch(plan.files), PATIENCE)
+  const source = new ChunkSource(store, STREAM, chunksToFetch(plan), PATIENCE)
   expect((await runRestore(layout, plan, source)).lost).toEqual([])
 }
 
@@ -159,6 +156,6 @@ test('what is no database is listed as unreadable, and never taken for a version
     new HeldVersion(EMPTY_MANIFEST),
     new PackWriter(store, STREAM, PATIENCE),
   )
-  expect(taken?.changed).toEqual([])
+  expect(taken?.changed.size).toBe(0)
   expect(taken?.faults).toEqual([{ name: '0', kind: 'unreadable', why: 'file is not a database' }])
 })

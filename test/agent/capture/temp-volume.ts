@@ -6,8 +6,7 @@ import path from 'node:path'
 import type { Capture } from '../../../agent/capture/archiver.ts'
 import { archive } from '../../../agent/capture/archiver.ts'
 import { HeldVersion } from '../../../agent/capture/held-version.ts'
-import { scan } from '../../../agent/capture/scanner.ts'
-import { planSnapshot } from '../../../agent/capture/snapshot-plan.ts'
+import { surveyAll } from '../../../agent/capture/survey.ts'
 import type { Layout } from '../../../agent/volume/layout.ts'
 import { layoutOfDirectories } from '../../../agent/volume/layout.ts'
 import type { Clock } from '../../../shared/clock.ts'
@@ -27,8 +26,6 @@ export const laterClock: Clock = {
   now: () => new Date(Date.now() + 10_000),
   sleep: () => Promise.resolve(),
 }
-
-export type Taken = Omit<Capture, 'scannedAt'>
 
 export class TempVolume {
   readonly dir: string
@@ -52,9 +49,9 @@ export class TempVolume {
   }
 
   /** @param afterScan what happens between the scan and the reading. */
-  async capture(afterScan: () => void = () => undefined): Promise<Taken> {
-    const seen = await scan(this.layout)
-    const plan = planSnapshot(this.held.entries, seen, this.doubtful)
+  async capture(afterScan: () => void = () => undefined): Promise<Capture> {
+    const options = { doubtful: this.doubtful, hints: undefined, uid: 0 }
+    const { plan } = await surveyAll(this.layout, this.held, options)
     afterScan()
     const writer = new PackWriter(this.store, STREAM, patience())
     return archive(this.layout, this.held, plan, writer, this.clock)
@@ -67,7 +64,7 @@ export class TempVolume {
     const body = encodeObject(taken.packed.inline, {})
     this.store.objects.set(versionKey(STREAM, this.#n), { body, modifiedAt: new Date() })
     taken.packed.committedAs(this.#n)
-    for (const entry of taken.refreshed) this.held.refresh(entry)
+    for (const entry of taken.refreshed.values()) this.held.refresh(entry)
     this.held.advance(taken.changed, taken.gone, taken.faults)
     this.doubtful = taken.doubtful
     return this.#n

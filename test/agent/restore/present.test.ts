@@ -3,7 +3,8 @@ import { expect, test } from 'vitest'
 import { scan } from '../../../agent/capture/scanner.ts'
 import { inspect } from '../../../agent/restore/present.ts'
 import { systemClock } from '../../../shared/clock.ts'
-import type { Entry, FileEntry } from '../../../shared/repository/entry.ts'
+import type { FileEntry } from '../../../shared/repository/entry.ts'
+import { EntryTable } from '../../../shared/repository/entry-table.ts'
 import { TempVolume } from '../capture/temp-volume.ts'
 
 /** The ids of the chunks that a file is taken to have. */
@@ -12,9 +13,10 @@ async function chunksOf(volume: TempVolume, scannedAt: Date | undefined): Promis
   const there = seen.entries.get('0/a')
   if (there === undefined) throw new Error('0/a is not there')
   const claimed: FileEntry = { ...there, type: 'file', chunks: [{ hole: there.sizeBytes }] }
-  const target = new Map<string, Entry>([['0/a', claimed]])
-  const { files } = await inspect(volume.layout, target, seen, scannedAt, systemClock)
-  return files.get('0/a')?.chunks
+  const target = EntryTable.of([claimed])
+  const options = { scannedAt, touches: () => true, clock: systemClock }
+  const { files, same } = await inspect(volume.layout, target, options)
+  return same[0] === 1 ? claimed.chunks : files.get('0/a')?.chunks
 }
 
 test('only a file that changed long before the scan of the version is taken for unchanged by its times', async () => {

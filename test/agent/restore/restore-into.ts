@@ -5,16 +5,16 @@ import type { RestorePlan } from '../../../agent/restore/restore-plan.ts'
 import { chunksToFetch, planRestore } from '../../../agent/restore/restore-plan.ts'
 import type { RestoreResult } from '../../../agent/restore/restorer.ts'
 import { runRestore } from '../../../agent/restore/restorer.ts'
-import { scan } from '../../../agent/capture/scanner.ts'
+import { tableOf } from '../../../shared/repository/entry-table.ts'
 import type { Manifest } from '../../../shared/repository/manifest.ts'
 import { patience } from '../../shared/repository/memory-store.ts'
 import type { TempVolume } from '../capture/temp-volume.ts'
 import { STREAM, laterClock } from '../capture/temp-volume.ts'
 
 export async function plan(manifest: Manifest, to: TempVolume): Promise<RestorePlan> {
-  const seen = await scan(to.layout)
-  const present = await inspect(to.layout, manifest.entries, seen, laterClock.now(), laterClock)
-  return planRestore(manifest.entries, manifest.faults, present)
+  const target = tableOf(manifest.entries)
+  const options = { scannedAt: laterClock.now(), touches: () => true, clock: laterClock }
+  return planRestore(target, manifest.faults, await inspect(to.layout, target, options))
 }
 
 /** @param afterPlan what happens between planning and writing. */
@@ -26,7 +26,7 @@ export async function restore(
 ): Promise<RestoreResult & { plan: RestorePlan; fetchedBytes: number }> {
   const planned = await plan(manifest, to)
   afterPlan(planned)
-  const source = new ChunkSource(from.store, STREAM, chunksToFetch(planned.files), patience())
+  const source = new ChunkSource(from.store, STREAM, chunksToFetch(planned), patience())
   const result = await runRestore(to.layout, planned, source)
   return { ...result, plan: planned, fetchedBytes: source.fetchedBytes }
 }

@@ -17,7 +17,10 @@ import {
 import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { remove } from '../../../agent/restore/file-writer.ts'
+import { touchedEntries } from '../../../agent/restore/touched-entries.ts'
 import { NoSpaceError, requireSpace } from '../../../agent/restore/space.ts'
+import type { FileEntry } from '../../../shared/repository/entry.ts'
+import { EntryTable } from '../../../shared/repository/entry-table.ts'
 import { HoldfastError } from '../../../shared/errors.ts'
 import { AccessDeniedError } from '../../../shared/object-store/object-store.ts'
 import { EMPTY_MANIFEST } from '../../../shared/repository/manifest.ts'
@@ -200,7 +203,7 @@ it('hard links whose first name is excluded by now are one file still', async ()
     else linkSync(source.at('a.keep'), source.at(name))
   }
   await source.commit()
-  const entries = new Map([...source.held.entries].filter(([name]) => !name.endsWith('.keep')))
+  const entries = touchedEntries(source.held.entries, (name) => !name.endsWith('.keep'))
   await restore(source, target, undefined, { entries, faults: [] })
   expect(text('b')).toBe('shared')
   expect(lstatSync(target.at('c')).ino).toBe(lstatSync(target.at('b')).ino)
@@ -252,16 +255,15 @@ it.skipIf(!isRoot)('lists whose owner it could not give back, and restores the r
 it('changes nothing where the version does not fit', async () => {
   writeFileSync(source.at('a'), randomBytes(1000))
   await source.commit()
-  const entries = source.manifest().entries
   const planned = await plan(source.manifest(), target)
   const volume = { at: target.dir, sizeLimitBytes: 999, memory: false }
   const limited = { ...target.layout, volumes: [volume] }
-  expect(() => requireSpace(limited, entries, planned)).toThrow(NoSpaceError)
+  expect(() => requireSpace(limited, planned)).toThrow(NoSpaceError)
   const roomy = { ...target.layout, volumes: [{ ...volume, sizeLimitBytes: 1000 }] }
-  requireSpace(roomy, entries, planned)
-  const [file] = planned.files
-  if (file === undefined) throw new Error('a file is planned')
-  const huge = { ...file, entry: { ...file.entry, sizeBytes: Number.MAX_SAFE_INTEGER } }
-  const tooMuch = { ...planned, files: [huge] }
-  expect(() => requireSpace(target.layout, entries, tooMuch)).toThrow('free, the version needs')
+  requireSpace(roomy, planned)
+  const huge = EntryTable.of(planned.target.values())
+  const file = huge.get('0/a') as FileEntry
+  const row = huge.set({ ...file, sizeBytes: Number.MAX_SAFE_INTEGER })
+  const tooMuch = { ...planned, target: huge, files: [row] }
+  expect(() => requireSpace(target.layout, tooMuch)).toThrow('free, the version needs')
 })

@@ -2,8 +2,8 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { expect, test, vi } from 'vitest'
-import type { Capture } from '../../../agent/capture/archiver.ts'
 import type { HeldVersion } from '../../../agent/capture/held-version.ts'
+import type { Picture } from '../../../agent/session/app-state.ts'
 import { AppHooks, HookError } from '../../../agent/session/hooks.ts'
 import { Status } from '../../../agent/session/status.ts'
 import { HoldfastError } from '../../../shared/errors.ts'
@@ -13,7 +13,7 @@ import { freePort, temporaryFolder } from '../../support/agent-pod.ts'
 import { startHookServer } from '../../support/hook-server.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 
-const PICTURE = {} as Capture
+const PICTURE = {} as Picture
 const FREEZE = 'POST /freeze'
 const THAW = 'POST /thaw'
 const noStep = () => undefined
@@ -104,7 +104,7 @@ test('a redirect is not followed: it may lead out of the pod', async () => {
 test('a picture that takes too long is given up, the app is thawed at once, and it is tried again', async () => {
   const { asked, hook } = await startHookServer()
   const agent = createAgent({ before: hook('freeze', 'fail', 10_000), after: hook('thaw', 'fail') })
-  const slow = Promise.withResolvers<Capture>()
+  const slow = Promise.withResolvers<Picture>()
   agent.picture.result = () => slow.promise
   const taking = agent.take()
   await vi.waitUntil(() => agent.picture.taken === 1)
@@ -127,7 +127,7 @@ test('a picture that takes too long is given up, the app is thawed at once, and 
 test('told to stop while the app is frozen, it thaws at once and keeps the picture', async () => {
   const { asked, hook } = await startHookServer()
   const agent = createAgent({ before: hook('freeze', 'fail'), after: hook('thaw', 'fail') })
-  const slow = Promise.withResolvers<Capture>()
+  const slow = Promise.withResolvers<Picture>()
   agent.picture.result = () => slow.promise
   const taking = agent.take()
   await vi.waitUntil(() => agent.picture.taken === 1)

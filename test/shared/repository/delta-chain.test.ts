@@ -10,6 +10,8 @@ interface Stored {
   readonly delta: ReadonlyMap<string, number | undefined>
 }
 
+const namesOf = (changes: ReadonlyMap<string, unknown>) => new Set(changes.keys())
+
 /** Commits trees through a chain as a writer does, and keeps what it would have written. */
 class History {
   readonly stored = new Map<number, Stored>()
@@ -27,14 +29,14 @@ class History {
     for (const [name, value] of changes)
       if (value === undefined) this.#tree.delete(name)
       else this.#tree.set(name, value)
-    const plan = this.#chain.plan([...changes.keys()], this.#tree.size)
+    const plan = this.#chain.plan(namesOf(changes), this.#tree.size)
     this.#n += 1 + (this.#n % 3) // holes in the numbers are normal
     const names = plan.names === 'all' ? this.#tree.keys() : plan.names
     const delta = new Map([...names].map((name) => [name, this.#tree.get(name)]))
     this.stored.set(this.#n, { base: plan.base, depth: plan.depth, delta })
     this.trees.set(this.#n, new Map(this.#tree))
     this.lines += delta.size
-    this.#chain.committed(this.#n, plan, [...changes.keys()])
+    this.#chain.committed(this.#n, plan, namesOf(changes))
   }
 
   /** Another writer takes up the head. */

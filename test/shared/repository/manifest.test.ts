@@ -2,26 +2,41 @@ import * as fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { CorruptObjectError } from '../../../shared/errors.ts'
 import type { Entry } from '../../../shared/repository/entry.ts'
-import {
-  applyDeltaInPlace,
-  decodeManifest,
-  encodeManifest,
-} from '../../../shared/repository/manifest.ts'
+import { EntryTable } from '../../../shared/repository/entry-table.ts'
+import type { ManifestDelta } from '../../../shared/repository/manifest.ts'
+import { ManifestDecoder, encodeManifest } from '../../../shared/repository/manifest.ts'
+import { applyDelta } from '../../../shared/repository/version-object.ts'
 import { anyEntries, anyFaults } from './any-manifest.ts'
 
 const sorted = (entries: Iterable<Entry>) =>
   [...entries].toSorted((a, b) => (a.name < b.name ? -1 : 1))
 
-const encodeAll = (changed: Entry[]) => encodeManifest({ changed, gone: [], faults: [] }, '')
+const blocksOf = (delta: Partial<ManifestDelta>, self: string) => [
+  ...encodeManifest({ changed: [], gone: [], faults: [], ...delta }, self),
+]
 
-/** As `decodeManifest` gives it back once the object is v7: what lay "inline" lies there. */
+/** All that blocks say, of an object that is v7. */
+function decodeBlocks(key: string, blocks: readonly Buffer[]) {
+  const decoder = new ManifestDecoder(key, 'v7')
+  const lines = blocks.flatMap((block) => [...decoder.decode(block)])
+  decoder.end()
+  return {
+    changed: lines.flatMap((line) => (line.kind === 'entry' ? [line.entry] : [])),
+    gone: lines.flatMap((line) => (line.kind === 'gone' ? [line.name] : [])),
+    faults: lines.flatMap((line) => (line.kind === 'fault' ? [line.fault] : [])),
+  }
+}
+
+/** As it is read once the object is v7: what lay "inline" lies there. */
 const inVersion7 = (entry: Entry): Entry =>
   entry.type !== 'file'
     ? entry
     : {
         ...entry,
         chunks: entry.chunks.map((chunk) =>
-          'hole' in chunk || chunk.pack !== 'inline' ? chunk : { ...chunk, pack: 'v7' },
+          'hole' in chunk || chunk.frame.pack !== 'inline'
+            ? chunk
+            : { ...chunk, frame: { ...chunk.frame, pack: 'v7' } },
         ),
       }
 
@@ -29,37 +44,55 @@ it('gives back any entries and faults', () => {
   fc.assert(
     fc.property(anyEntries, anyFaults, (entries, faults) => {
       const changed = [...entries.values()]
-      const bytes = encodeManifest({ changed, gone: [], faults }, 'inline')
-      const read = decodeManifest('key', bytes, 'v7')
-      expect(read.faults).toEqual(faults)
-      expect(read.changed).toEqual(sorted(entries.values()).map(inVersion7))
+      const read = decodeBlocks('key', blocksOf({ changed, faults }, 'inline'))
+      expect(read).toEqual({ changed: changed.map(inVersion7), gone: [], faults })
     }),
   )
 })
 
-it('a delta, applied to its base, is the full manifest', () => {
-  fc.assert(
-    fc.property(anyEntries, anyEntries, (before, after) => {
-      const delta = encodeManifest(
-        {
-          changed: [...after.values()],
-          gone: [...before.keys()].filter((name) => !after.has(name)),
-          faults: [],
-        },
-        'inline',
+it('a delta, applied to its base, is the full manifest', async () => {
+  await fc.assert(
+    fc.asyncProperty(anyEntries, anyEntries, async (before, after) => {
+      const gone = [...before.keys()].filter((name) => !after.has(name))
+      const delta = blocksOf({ changed: after.values(), gone }, 'inline')
+      const entries = EntryTable.of(before.values())
+      const decoder = new ManifestDecoder('key', 'v7')
+      await applyDelta(
+        entries,
+        delta.map((block) => decoder.decode(block)),
       )
-      const entries = new Map(before)
-      applyDeltaInPlace(entries, decodeManifest('key', delta, 'v7'))
       expect(sorted(entries.values())).toEqual(sorted(after.values()).map(inVersion7))
     }),
   )
 })
 
-it('is the same bytes for the same entries in any order', () => {
+it('of many entries comes in blocks of about 1 MiB, of whole lines, each of which names the packs it is the first to need', () => {
+  const changed = Array.from({ length: 20_000 }, (_, i): Entry => {
+    const pack = Math.floor(i / 1000)
+      .toString(16)
+      .padStart(32, '0')
+    const frame = { pack, offset: 11, storedBytes: 5, plainBytes: 5 }
+    const chunks = [{ id: ID, lengthBytes: 5, frame, start: 0 }]
+    const times = { mtimeNs: 0n, ctimeNs: 0n, inode: 1n }
+    return { ...DIRECTORY, ...times, name: `0/${i}`, type: 'file', sizeBytes: 5, chunks }
+  })
+  const blocks = blocksOf({ changed }, 'inline')
+  expect(blocks.length).toBeGreaterThan(3)
+  for (const block of blocks) {
+    expect(block.length).toBeLessThan(1.2 * 1024 * 1024)
+    expect(block.at(-1)).toBe(10)
+  }
+  expect(blocks[1]?.includes('{"packs":["')).toBe(true)
+  expect(decodeBlocks('key', blocks).changed).toEqual(changed)
+})
+
+it('is read in blocks that end at any line', () => {
   fc.assert(
-    fc.property(anyEntries, (entries) => {
-      const changed = [...entries.values()].filter((entry) => entry.type !== 'file')
-      expect(encodeAll(changed.toReversed())).toEqual(encodeAll(changed))
+    fc.property(anyEntries, anyFaults, (entries, faults) => {
+      const [whole = Buffer.alloc(0)] = blocksOf({ changed: entries.values(), faults }, 'inline')
+      const lines = whole.toString().split(/(?<=\n)/)
+      const blocks = lines.map((line) => Buffer.from(line))
+      expect(decodeBlocks('key', blocks)).toEqual(decodeBlocks('key', [whole]))
     }),
   )
 })
@@ -69,7 +102,7 @@ const ID = 'a'.repeat(64)
 
 function decodeLines(...lines: unknown[]) {
   const text = lines.map((line) => `${JSON.stringify(line)}\n`).join('')
-  return decodeManifest('the/key', Buffer.from(text), 'v7')
+  return decodeBlocks('the/key', [Buffer.from(text)])
 }
 
 it.each([
@@ -89,6 +122,7 @@ it.each([
   ['0/\ud800'],
   ['0/\udc2e\udc2e'],
   ['0/\udd00'],
+  [`0/${'a'.repeat(70_000)}`],
 ])('refuses the unsafe name %j, as an entry, as gone and as a hard link', (name) => {
   const head = { packs: [] }
   expect(() => decodeLines(head, { ...DIRECTORY, name, type: 'directory' })).toThrow(
@@ -108,6 +142,10 @@ it.each([
   ['a hole where the file has no room', { chunks: [[0, 6]] }],
   ['a chunk id that is no hash', { chunks: [['../x', 5, 0, 0, 5, 5, 0]] }],
   ['a negative length', { chunks: [[ID, -5, 0, 0, 5, 5, 0]] }],
+  ['more of a chunk than it has', { chunks: [[ID, 5, 0, 0, 5, 5, 0, 1, 5]] }],
+  ['half a slice', { chunks: [[ID, 5, 0, 0, 5, 5, 0, 0]] }],
+  ['a frame larger than any', { sizeBytes: 2 ** 31, chunks: [[ID, 2 ** 31, 0, 0, 5, 2 ** 31, 0]] }],
+  ['attributes that are no base64', { attributes: { 'user.a': '!' }, chunks: [[0, 5]] }],
   ['half a byte', { sizeBytes: 0.5, chunks: [[0, 0.5]] }],
   ['a type that there is not', { type: 'socket', chunks: [] }],
   ['mode bits that there are not', { mode: 0o10000, chunks: [[0, 5]] }],
@@ -139,7 +177,7 @@ it('any bytes are a manifest or a CorruptObjectError', () => {
   fc.assert(
     fc.property(garbage, (bytes) => {
       try {
-        decodeManifest('key', bytes, 'v7')
+        decodeBlocks('key', [bytes])
       } catch (error) {
         expect(error).toBeInstanceOf(CorruptObjectError)
       }
@@ -151,11 +189,11 @@ it('any bytes are a manifest or a CorruptObjectError', () => {
 it('a manifest in which one byte differs is another manifest or a CorruptObjectError', () => {
   fc.assert(
     fc.property(anyEntries, fc.nat(), fc.integer({ min: 1, max: 255 }), (entries, at, flip) => {
-      const bytes = encodeManifest({ changed: [...entries.values()], gone: [], faults: [] }, '')
+      const bytes = Buffer.concat(blocksOf({ changed: entries.values() }, ''))
       const i = at % bytes.length
       bytes[i] = (bytes[i] ?? 0) ^ flip
       try {
-        decodeManifest('key', bytes, 'v7')
+        decodeBlocks('key', [bytes])
       } catch (error) {
         expect(error).toBeInstanceOf(CorruptObjectError)
       }

@@ -12,16 +12,16 @@ import { STREAM } from './records.ts'
 
 const MIB = 1024 * 1024
 
-function add(writer: PackWriter, bytes: Buffer): Promise<StoredChunk> {
+function add(writer: PackWriter, bytes: Buffer): StoredChunk {
   return writer.add(sha256Hex(bytes), bytes)
 }
 
 /** A chunk's plain bytes, read as the format says. */
 function read(store: MemoryStore, chunk: StoredChunk): Buffer {
-  const { offset, storedBytes } = chunk.frame
-  const object = store.objects.get(packKey(STREAM, chunk.pack))?.body ?? Buffer.alloc(0)
+  const { pack, offset, storedBytes } = chunk.frame
+  const object = store.objects.get(packKey(STREAM, pack))?.body ?? Buffer.alloc(0)
   const stored = object.subarray(offset, offset + storedBytes)
-  const plain = decodeFrame(chunk.pack, stored, chunk.frame)
+  const plain = decodeFrame(pack, stored, chunk.frame)
   return plain.subarray(chunk.start, chunk.start + chunk.lengthBytes)
 }
 
@@ -29,9 +29,9 @@ it('carries a small commit inside the version object: no other object is written
   const store = new MemoryStore()
   const writer = new PackWriter(store, STREAM, patience())
   const bytes = [Buffer.from('one'), Buffer.from('two'), randomBytes(500_000)]
-  const chunks = await Promise.all(bytes.map((each) => add(writer, each)))
+  const chunks = bytes.map((each) => add(writer, each))
   const packed = await writer.finish()
-  expect(chunks.map(({ pack }) => pack)).toEqual([INLINE_PACK, INLINE_PACK, INLINE_PACK])
+  expect(chunks.map(({ frame }) => frame.pack)).toEqual([INLINE_PACK, INLINE_PACK, INLINE_PACK])
   expect(store.calls).toEqual([])
   expect(packed.oldestUploadMs).toBe(Infinity)
   packed.committedAs(42)
@@ -49,7 +49,10 @@ it('writes packs when there is more, each of which tells what it holds', async (
         const writer = new PackWriter(store, STREAM, patience())
         const bytes = [INLINE_BYTES + 1, ...sizes].map((size) => randomBytes(size))
         const chunks: StoredChunk[] = []
-        for (const each of bytes) chunks.push(await add(writer, each))
+        for (const each of bytes) {
+          await writer.room()
+          chunks.push(add(writer, each))
+        }
         const packed = await writer.finish()
         expect(packed.inline).toEqual([])
         expect(chunks.every((chunk, i) => read(store, chunk).equals(bytes[i] as Buffer))).toBe(true)
@@ -63,7 +66,9 @@ it('writes packs when there is more, each of which tells what it holds', async (
             frame.chunks.map(([id]) => `${header.name} ${id}`),
           )
         })
-        expect(listed.toSorted()).toEqual(chunks.map(({ pack, id }) => `${pack} ${id}`).toSorted())
+        expect(listed.toSorted()).toEqual(
+          chunks.map(({ frame, id }) => `${frame.pack} ${id}`).toSorted(),
+        )
         expect(packed.storedBytes).toBe(bytes.reduce((sum, each) => sum + each.length, 0))
       },
     ),
@@ -71,12 +76,44 @@ it('writes packs when there is more, each of which tells what it holds', async (
   )
 })
 
-it('knows the chunks of this commit, so that equal bytes are stored once', async () => {
+it('takes a copy: what becomes of the bytes afterwards is no concern of the chunk', async () => {
+  const store = new MemoryStore()
+  const writer = new PackWriter(store, STREAM, patience())
+  const shared = Buffer.alloc(1000)
+  const chunks: { chunk: StoredChunk; bytes: Buffer }[] = []
+  for (let i = 0; i < 3000; i += 1) {
+    randomBytes(1000).copy(shared)
+    await writer.room()
+    chunks.push({ chunk: add(writer, shared), bytes: Buffer.from(shared) })
+  }
+  shared.fill(0)
+  await writer.finish()
+  expect(chunks.every(({ chunk, bytes }) => read(store, chunk).equals(bytes))).toBe(true)
+})
+
+it('lays frames down in the order in which their chunks were added, whichever is compressed first', async () => {
+  const store = new MemoryStore()
+  const writer = new PackWriter(store, STREAM, patience())
+  const chunks: StoredChunk[] = []
+  for (let i = 0; i < 12; i += 1) {
+    await writer.room()
+    // Zeros take another thread long compared with what does not compress, which takes none.
+    chunks.push(add(writer, i % 2 === 0 ? Buffer.alloc(4 * MIB, `${i} `) : randomBytes(MIB)))
+  }
+  await writer.finish()
+  const offsets = chunks.map(({ frame }) => frame.offset)
+  expect(offsets).toEqual(offsets.toSorted((a, b) => a - b))
+  expect(new Set(chunks.map(({ frame }) => frame.pack)).size).toBe(1)
+})
+
+it('the reference to a chunk is whole only after finish: what a small file shares with others is one frame', async () => {
   const writer = new PackWriter(new MemoryStore(), STREAM, patience())
-  const bytes = Buffer.from('twice')
-  const chunk = await add(writer, bytes)
-  expect(writer.find(chunk.id)).toBe(chunk)
-  expect(writer.find('0'.repeat(64))).toBeUndefined()
+  const [one, two] = [add(writer, Buffer.from('one')), add(writer, Buffer.from('two'))]
+  expect(one.frame).toBe(two.frame)
+  const packed = await writer.finish()
+  expect(one.frame).toEqual({ pack: INLINE_PACK, offset: 11, storedBytes: 6, plainBytes: 6 })
+  packed.committedAs(7)
+  expect(two.frame.pack).toBe('v7')
 })
 
 it('never names a pack by its content: the same bytes make another name', async () => {
@@ -84,9 +121,9 @@ it('never names a pack by its content: the same bytes make another name', async 
   const bytes = randomBytes(2 * MIB)
   for (let i = 0; i < 2; i += 1) {
     const writer = new PackWriter(new MemoryStore(), STREAM, patience())
-    const chunk = await add(writer, bytes)
+    const chunk = add(writer, bytes)
     await writer.finish()
-    names.add(chunk.pack)
+    names.add(chunk.frame.pack)
   }
   expect(names.size).toBe(2)
 })
@@ -96,7 +133,7 @@ it('finishes only when every byte is in the store', async () => {
   const held = Promise.withResolvers<void>()
   store.beforeCreate = () => held.promise
   const writer = new PackWriter(store, STREAM, patience())
-  await add(writer, randomBytes(2 * MIB))
+  add(writer, randomBytes(2 * MIB))
   let finished = false
   const finishing = writer.finish().then(() => (finished = true))
   await new Promise(setImmediate)
@@ -107,7 +144,7 @@ it('finishes only when every byte is in the store', async () => {
   expect(store.objects.size).toBe(1)
 })
 
-it('waits when three packs are on their way: memory is bounded', async () => {
+it('gives no more room when two packs are on their way and four frames wait: memory is bounded', async () => {
   const store = new MemoryStore()
   const waiting: (() => void)[] = []
   store.beforeCreate = () => new Promise((resolve) => waiting.push(resolve))
@@ -115,26 +152,26 @@ it('waits when three packs are on their way: memory is bounded', async () => {
   const bytes = randomBytes(16 * MIB)
   let added = 0
   const adding = (async () => {
-    for (let i = 0; i < 6; i += 1) {
-      await writer.add(`${i}`, bytes)
+    for (let i = 0; i < 10; i += 1) {
+      await writer.room()
+      writer.add(`${i}`, bytes)
       added += 1
     }
     await writer.finish()
   })()
-  await vi.waitFor(() => expect(waiting).toHaveLength(3))
+  await vi.waitFor(() => expect([added, waiting.length]).toEqual([6, 2]))
   for (let turn = 0; turn < 10; turn += 1) await new Promise(setImmediate)
-  expect(added).toBe(3)
-  expect(waiting).toHaveLength(3)
+  expect([added, waiting.length]).toEqual([6, 2])
   const pump = setInterval(() => waiting.shift()?.(), 1)
   await adding.finally(() => clearInterval(pump))
-  expect(store.objects.size).toBe(6)
+  expect(store.objects.size).toBe(10)
 })
 
 it('an upload that is refused comes out of finish, and nothing is taken for stored', async () => {
   const store = new MemoryStore()
   store.beforeCreate = () => Promise.reject(new AccessDeniedError('no'))
   const writer = new PackWriter(store, STREAM, patience())
-  await add(writer, randomBytes(17 * MIB))
+  add(writer, randomBytes(17 * MIB))
   await expect(writer.finish()).rejects.toThrow(AccessDeniedError)
 })
 
@@ -144,7 +181,7 @@ it('goes on asking through an outage, and says since when the oldest upload is u
   clock.ms = 1000
   store.fateOf = () => (clock.ms < 100_000 ? 'answer lost' : 'answered')
   const writer = new PackWriter(store, STREAM, { clock })
-  await add(writer, randomBytes(2 * MIB))
+  add(writer, randomBytes(2 * MIB))
   const packed = await writer.finish()
   expect(packed.oldestUploadMs).toBe(1000)
   expect(store.objects.size).toBe(1)
@@ -154,7 +191,10 @@ it('splits very many tiny chunks over several packs, so that each header can be 
   const store = new MemoryStore()
   const writer = new PackWriter(store, STREAM, patience())
   // Frames are closed by their bytes: 64 bytes each make 16,384 chunks in a frame.
-  for (let i = 0; i < 150_000; i += 1) await writer.add(`id ${i}`, randomBytes(64))
+  for (let i = 0; i < 150_000; i += 1) {
+    await writer.room()
+    writer.add(`id ${i}`, randomBytes(64))
+  }
   await writer.finish()
   const chunksOf = [...store.objects].map(([key, { body }]) => {
     const { frames } = decodeHeader(key, body) as { frames: { chunks: unknown[] }[] }

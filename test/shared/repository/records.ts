@@ -64,7 +64,8 @@ const OWN = {
     manifest: {
       base: 0,
       depth: 0,
-      frame: { offset: 11, storedBytes: 0, plainBytes: 0 },
+      offset: 11,
+      blocks: [],
       sha256: '',
     },
   },
@@ -84,10 +85,11 @@ export class TestLog {
     this.#store = store
   }
 
-  add(unnumbered: UnstatedRecord, delta?: ManifestDelta): void {
+  async add(unnumbered: UnstatedRecord, delta?: ManifestDelta): Promise<void> {
     this.state = advance(this.state, unnumbered)
     const record = { ...unnumbered, log: this.state } as LogRecord
-    const body = record.kind === 'version' ? versionBody(record, delta) : encodeObject([], record)
+    const body =
+      record.kind === 'version' ? await versionBody(record, delta) : encodeObject([], record)
     this.#store.objects.set(versionKey(STREAM, record.n), {
       body,
       modifiedAt: this.#store.now(),
@@ -95,8 +97,8 @@ export class TestLog {
   }
 }
 
-function versionBody(record: Extract<LogRecord, { kind: 'version' }>, delta?: ManifestDelta) {
-  const payload = encodeVersionPayload([], delta ?? { changed: [], gone: [], faults: [] })
+async function versionBody(record: Extract<LogRecord, { kind: 'version' }>, delta?: ManifestDelta) {
+  const payload = await encodeVersionPayload([], delta ?? { changed: [], gone: [], faults: [] })
   const { base, depth } = record.manifest
   return encodeVersion({ ...record, manifest: { ...payload.manifest, base, depth } }, payload)
 }

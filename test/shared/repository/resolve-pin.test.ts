@@ -19,27 +19,27 @@ const version = (n: number, parent: number, complete = true) =>
 it('"fresh" is nothing, "latest" the head of the main line, nothing where there is none', async () => {
   const { store, log, written } = emptyLog()
   expect(await resolvePin(store, log, { kind: 'latest' })).toBe(0)
-  written.add(unstated('open', 1))
-  written.add(version(2, 0))
-  written.add(unstated('closed', 3))
-  written.add(unstated('version', 4, { branch: true, parent: 2, lineage: 'L0/w1' }))
+  await written.add(unstated('open', 1))
+  await written.add(version(2, 0))
+  await written.add(unstated('closed', 3))
+  await written.add(unstated('version', 4, { branch: true, parent: 2, lineage: 'L0/w1' }))
   expect(await resolvePin(store, log, { kind: 'latest' })).toBe(2)
   expect(await resolvePin(store, log, { kind: 'fresh' })).toBe(0)
 })
 
 it('"latest" after a restore is what was restored', async () => {
   const { store, log, written } = emptyLog()
-  written.add(unstated('open', 1))
-  written.add(version(2, 0))
-  written.add(version(3, 2))
-  written.add(unstated('restore', 4, { resolved: 2, lineage: 'L4' }))
+  await written.add(unstated('open', 1))
+  await written.add(version(2, 0))
+  await written.add(version(3, 2))
+  await written.add(unstated('restore', 4, { resolved: 2, lineage: 'L4' }))
   expect(await resolvePin(store, log, { kind: 'latest' })).toBe(2)
 })
 
 it('a number is that version, on a branch too; a record that is none says what it is', async () => {
   const { store, log, written } = emptyLog()
-  written.add(unstated('open', 1))
-  written.add(unstated('version', 2, { branch: true }))
+  await written.add(unstated('open', 1))
+  await written.add(unstated('version', 2, { branch: true }))
   expect(await resolvePin(store, log, { kind: 'version', number: 2 })).toBe(2)
   const resolve = (number: number) => resolvePin(store, log, { kind: 'version', number })
   await expect(resolve(1)).rejects.toThrow('v1 of shop/shop/0 is a record ("open"), no version')
@@ -48,8 +48,8 @@ it('a number is that version, on a branch too; a record that is none says what i
 
 it('a tag is the version that it was made for, for ever', async () => {
   const { store, log, written } = emptyLog()
-  written.add(version(1, 0))
-  written.add(version(2, 1))
+  await written.add(version(1, 0))
+  await written.add(version(2, 1))
   await createTag(store, STREAM, 'before-upgrade', 1)
   await createTag(store, STREAM, 'before-upgrade', 1)
   await expect(createTag(store, STREAM, 'before-upgrade', 2)).rejects.toThrow(UsageError)
@@ -92,13 +92,13 @@ const history: fc.Arbitrary<Planned[]> = fc
     })
   })
 
-function write({ store, written }: ReturnType<typeof emptyLog>, planned: readonly Planned[]) {
+async function write({ store, written }: ReturnType<typeof emptyLog>, planned: readonly Planned[]) {
   let parent = 0
   for (const { n, atMs, kind } of planned) {
     store.now = () => new Date(atMs)
-    if (kind === 'closed') written.add(unstated('closed', n))
+    if (kind === 'closed') await written.add(unstated('closed', n))
     else
-      written.add(
+      await written.add(
         unstated('version', n, { branch: kind === 'branch', complete: kind !== 'partial', parent }),
       )
     if (kind === 'version' || kind === 'partial') parent = n
@@ -109,7 +109,7 @@ it('a time is the newest complete version of the main line not after it: as a wa
   await fc.assert(
     fc.asyncProperty(history, fc.integer({ min: 990, max: 1130 }), async (planned, atMs) => {
       const repository = emptyLog()
-      write(repository, planned)
+      await write(repository, planned)
       const expected = planned.findLast((each) => each.kind === 'version' && each.atMs <= atMs)
       const pin = { kind: 'time', time: new Date(atMs) } as const
       expect(await resolvePin(repository.store, repository.log, pin)).toBe(expected?.n ?? 0)
@@ -125,7 +125,7 @@ it('a time costs a few requests in a long log', async () => {
     atMs: i,
     kind: 'version' as const,
   }))
-  write(repository, planned)
+  await write(repository, planned)
   repository.store.calls.length = 0
   const pin = { kind: 'time', time: new Date(1234) } as const
   expect(await resolvePin(repository.store, repository.log, pin)).toBe(1234 * 7 + 1)
@@ -134,7 +134,7 @@ it('a time costs a few requests in a long log', async () => {
 
 it('a time whose versions retention thins while it is asked for falls on an older one, not on nothing', async () => {
   const repository = emptyLog()
-  write(repository, [
+  await write(repository, [
     { n: 1, atMs: 1, kind: 'version' },
     { n: 2, atMs: 2, kind: 'version' },
     { n: 3, atMs: 3, kind: 'version' },
@@ -151,11 +151,11 @@ it('a time that falls on a lineage left by a restore is what was current then', 
   const { store, log, written } = emptyLog()
   const at = (ms: number) => (store.now = () => new Date(ms))
   at(1)
-  written.add(version(1, 0))
+  await written.add(version(1, 0))
   at(2)
-  written.add(version(2, 1))
+  await written.add(version(2, 1))
   at(3)
-  written.add(unstated('restore', 3, { resolved: 1, lineage: 'L3', parent: 1 }))
+  await written.add(unstated('restore', 3, { resolved: 1, lineage: 'L3', parent: 1 }))
   const resolve = (ms: number) => resolvePin(store, log, { kind: 'time', time: new Date(ms) })
   expect([await resolve(0), await resolve(1), await resolve(2), await resolve(3)]).toEqual([
     0, 1, 2, 1,

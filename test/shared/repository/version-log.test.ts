@@ -92,7 +92,7 @@ it('has a head, the newest number, with one listing of one key and one read', as
   const log = new VersionLog(store, STREAM, patience())
   expect(await log.head()).toBeUndefined()
   const written = new TestLog(store)
-  for (const n of [1, 2, 5, 1000, 99_999]) written.add(unstated('open', n, { open: n }))
+  for (const n of [1, 2, 5, 1000, 99_999]) await written.add(unstated('open', n, { open: n }))
   store.calls.length = 0
   expect((await log.head())?.record.n).toBe(99_999)
   expect(store.calls).toHaveLength(2)
@@ -102,8 +102,8 @@ it('has a head, the newest number, with one listing of one key and one read', as
 it('finds the head below one that is pruned between listing and reading', async () => {
   const store = new MemoryStore()
   const written = new TestLog(store)
-  written.add(unstated('open', 1))
-  written.add(unstated('open', 2, { open: 2 }))
+  await written.add(unstated('open', 1))
+  await written.add(unstated('open', 2, { open: 2 }))
   store.fateOf = (call) => {
     if (call.startsWith('get')) store.objects.delete(versionKey(STREAM, 2))
     return 'answered'
@@ -114,7 +114,7 @@ it('finds the head below one that is pruned between listing and reading', async 
 
 it('does not read past what has no business in the log', async () => {
   const store = new MemoryStore()
-  new TestLog(store).add(unstated('open', 1))
+  await new TestLog(store).add(unstated('open', 1))
   store.objects.set(`${versionsPrefix(STREAM)}0-notes.txt`, {
     body: Buffer.from('x'),
     modifiedAt: new Date(),
@@ -136,7 +136,7 @@ it('says of a number that is not there which are', async () => {
   const store = new MemoryStore()
   const log = new VersionLog(store, STREAM, patience())
   await expect(requireRecord(log, 3)).rejects.toThrow('stream shop/shop/0 has no versions')
-  new TestLog(store).add(unstated('open', 1))
+  await new TestLog(store).add(unstated('open', 1))
   await expect(requireRecord(log, 3)).rejects.toThrow(NotFoundError)
   await expect(requireRecord(log, 3)).rejects.toThrow('has no v3; the newest number is v1')
 })

@@ -15,7 +15,7 @@ function repository() {
   return { store, log: new VersionLog(store, STREAM, patience()), written: new TestLog(store) }
 }
 
-const FRAME = { base: 0, depth: 0, frame: { offset: 0, storedBytes: 0, plainBytes: 0 }, sha256: '' }
+const NOWHERE = { base: 0, depth: 0, offset: 0, blocks: [], sha256: '' }
 const METADATA = { mode: 0o755, uid: 0, gid: 0, mtimeNs: 0n, ctimeNs: 0n, inode: 1n }
 const directory = (name: string): DirectoryEntry => ({ ...METADATA, name, type: 'directory' })
 const file = (name: string, hardLinkOf?: string): FileEntry => ({
@@ -28,20 +28,26 @@ const file = (name: string, hardLinkOf?: string): FileEntry => ({
 })
 
 /** Writes versions 1, 2, … of these trees, each told against the one that the chain of deltas names. */
-function writeAll(written: TestLog, trees: readonly ReadonlyMap<string, Entry>[]): void {
+async function writeAll(
+  written: TestLog,
+  trees: readonly ReadonlyMap<string, Entry>[],
+): Promise<void> {
   const chain = new DeltaChain()
   let before: ReadonlyMap<string, Entry> = new Map()
   for (const [i, tree] of trees.entries()) {
     const all = [...new Set([...before.keys(), ...tree.keys()])]
-    const changed = all.filter((name) => before.get(name) !== tree.get(name))
+    const changed = new Set(all.filter((name) => before.get(name) !== tree.get(name)))
     const plan = chain.plan(changed, tree.size)
     const names = plan.names === 'all' ? [...tree.keys()] : [...plan.names]
     const { base, depth } = plan
-    written.add(unstated('version', i + 1, { parent: i, manifest: { ...FRAME, base, depth } }), {
-      changed: names.flatMap((name) => tree.get(name) ?? []),
-      gone: names.filter((name) => !tree.has(name)),
-      faults: [],
-    })
+    await written.add(
+      unstated('version', i + 1, { parent: i, manifest: { ...NOWHERE, base, depth } }),
+      {
+        changed: names.flatMap((name) => tree.get(name) ?? []),
+        gone: names.filter((name) => !tree.has(name)),
+        faults: [],
+      },
+    )
     chain.committed(i + 1, plan, changed)
     before = tree
   }
@@ -54,9 +60,9 @@ it('reads back each version of a history, full or told as deltas', async () => {
       const plain = trees.map(
         (tree) => new Map([...tree].filter(([, { type }]) => type !== 'file')),
       )
-      writeAll(written, plain)
+      await writeAll(written, plain)
       for (const [i, tree] of plain.entries())
-        expect((await loadManifest(store, log, i + 1)).entries).toEqual(tree)
+        expect(new Map((await loadManifest(store, log, i + 1)).entries)).toEqual(tree)
     }),
     { numRuns: 50 },
   )
@@ -81,13 +87,13 @@ it.each<[string, Entry[]]>([
   ['hard links in a circle', [directory('0'), file('0/a', '0/b'), file('0/b', '0/a')]],
 ])('refuses a version that has %s', async (_what, changed) => {
   const { store, log, written } = repository()
-  written.add(unstated('version', 1), { changed, gone: [], faults: [] })
+  await written.add(unstated('version', 1), { changed, gone: [], faults: [] })
   await expect(loadManifest(store, log, 1)).rejects.toThrow(CorruptObjectError)
 })
 
 it('refuses a manifest in which a bit has flipped', async () => {
   const { store, log, written } = repository()
-  written.add(unstated('version', 1), { changed: [directory('0')], gone: [], faults: [] })
+  await written.add(unstated('version', 1), { changed: [directory('0')], gone: [], faults: [] })
   const object = store.objects.get(versionKey(STREAM, 1))
   object?.body.writeUInt8(object.body.readUInt8(20) ^ 1, 20)
   await expect(loadManifest(store, log, 1)).rejects.toThrow(CorruptObjectError)
@@ -95,7 +101,7 @@ it('refuses a manifest in which a bit has flipped', async () => {
 
 it('names the version that is missing from a chain of deltas', async () => {
   const { store, log, written } = repository()
-  writeAll(written, [new Map([['0', directory('0')]]), new Map([['0', file('0')]])])
+  await writeAll(written, [new Map([['0', directory('0')]]), new Map([['0', file('0')]])])
   store.objects.delete(versionKey(STREAM, 1))
   const loading = loadManifest(store, log, 2)
   await expect(loading).rejects.toThrow(NotFoundError)

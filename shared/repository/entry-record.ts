@@ -1,0 +1,120 @@
+/**
+ * The variable part of an entry as bytes: the last part of its name, its chunks, and what few entries have.
+ *
+ *   flags (1) | length of name (2) | of chunk list (4) | of the rest (4, if there is one) | name | chunk list | rest
+ */
+import type { Entry } from './entry.ts'
+import type { FrameRegistry } from './chunk-list.ts'
+import { chunkListBytes, writeChunks } from './chunk-list.ts'
+import { roundedUp } from './byte-heap.ts'
+
+const NAME_IS_UTF16 = 1
+const HAS_REST = 2
+const HEAD_BYTES = 7
+
+/** What few entries have; in JSON, which keeps lone surrogates. */
+export interface Rest {
+  readonly target?: string
+  readonly hardLinkOf?: string
+  readonly attributes?: Readonly<Record<string, string>>
+  /** Numbers beyond 64 bits with a sign: times after the year 2262 (the system gives inodes with a sign, too). */
+  readonly mtimeNs?: string
+  readonly ctimeNs?: string
+  readonly inode?: string
+}
+
+export interface RecordPlan {
+  readonly name: Buffer
+  readonly utf16: boolean
+  readonly rest: Buffer | undefined
+  readonly listBytes: number
+  /** Of the whole record. */
+  readonly bytes: number
+}
+
+export function planRecord(baseName: string, entry: Entry): RecordPlan {
+  const utf16 = !baseName.isWellFormed()
+  const name = Buffer.from(baseName, utf16 ? 'utf16le' : 'utf8')
+  const rest = restOf(entry)
+  const listBytes = entry.type === 'file' ? chunkListBytes(entry.chunks) : 0
+  const restBytes = rest === undefined ? 0 : 4 + rest.length
+  return { name, utf16, rest, listBytes, bytes: HEAD_BYTES + name.length + listBytes + restBytes }
+}
+
+function restOf(entry: Entry): Buffer | undefined {
+  const { mtimeNs, ctimeNs, inode } = entry
+  const rest: Rest = {
+    ...(entry.type === 'symlink' && { target: entry.target }),
+    ...(entry.type === 'file' &&
+      entry.hardLinkOf !== undefined && { hardLinkOf: entry.hardLinkOf }),
+    ...(entry.attributes !== undefined && { attributes: entry.attributes }),
+    ...(BigInt.asIntN(64, mtimeNs) !== mtimeNs && { mtimeNs: String(mtimeNs) }),
+    ...(BigInt.asIntN(64, ctimeNs) !== ctimeNs && { ctimeNs: String(ctimeNs) }),
+    ...(BigInt.asIntN(64, inode) !== inode && { inode: String(inode) }),
+  }
+  for (const _key in rest) return Buffer.from(JSON.stringify(rest))
+  return undefined
+}
+
+export function writeRecord(
+  into: Buffer,
+  offset: number,
+  plan: RecordPlan,
+  entry: Entry,
+  frames: FrameRegistry,
+): void {
+  const { name, utf16, rest, listBytes } = plan
+  into.writeUInt8((utf16 ? NAME_IS_UTF16 : 0) | (rest === undefined ? 0 : HAS_REST), offset)
+  into.writeUInt16LE(name.length, offset + 1)
+  into.writeUInt32LE(listBytes, offset + 3)
+  let at = offset + HEAD_BYTES
+  if (rest !== undefined) at = into.writeUInt32LE(rest.length, at)
+  name.copy(into, at)
+  at += name.length
+  if (entry.type === 'file') writeChunks(into, at, entry.chunks, frames)
+  rest?.copy(into, at + listBytes)
+}
+
+/** A record where it lies; reads only what is asked for. */
+export class RecordView {
+  readonly #buffer: Buffer
+  readonly #flags: number
+  readonly #nameAt: number
+  readonly #nameBytes: number
+  readonly #listBytes: number
+  readonly #restBytes: number
+
+  constructor(buffer: Buffer, offset: number) {
+    this.#buffer = buffer
+    this.#flags = buffer.readUInt8(offset)
+    this.#nameBytes = buffer.readUInt16LE(offset + 1)
+    this.#listBytes = buffer.readUInt32LE(offset + 3)
+    const hasRest = (this.#flags & HAS_REST) !== 0
+    this.#restBytes = hasRest ? buffer.readUInt32LE(offset + HEAD_BYTES) : 0
+    this.#nameAt = offset + HEAD_BYTES + (hasRest ? 4 : 0)
+  }
+
+  get baseName(): string {
+    const end = this.#nameAt + this.#nameBytes
+    const utf16 = (this.#flags & NAME_IS_UTF16) !== 0
+    return this.#buffer.toString(utf16 ? 'utf16le' : 'utf8', this.#nameAt, end)
+  }
+
+  /** The chunk list's bytes, in place. */
+  get list(): Buffer {
+    const at = this.#nameAt + this.#nameBytes
+    return this.#buffer.subarray(at, at + this.#listBytes)
+  }
+
+  get rest(): Rest {
+    if (this.#restBytes === 0) return {}
+    const at = this.#nameAt + this.#nameBytes + this.#listBytes
+    return JSON.parse(this.#buffer.toString('utf8', at, at + this.#restBytes)) as Rest
+  }
+
+  /** What the record takes in its heap. */
+  get heapBytes(): number {
+    const rest = this.#restBytes === 0 ? 0 : 4 + this.#restBytes
+    return roundedUp(HEAD_BYTES + rest + this.#nameBytes + this.#listBytes)
+  }
+}

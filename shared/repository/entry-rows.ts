@@ -1,0 +1,109 @@
+/**
+ * The fixed part of many entries, 48 bytes each, in large buffers. Rows keep their numbers; one that is freed is used
+ * again.
+ */
+const SEGMENT_ROWS = 4096
+const ROW_BYTES = 48
+
+export interface RowData {
+  /** Index of the directory's path; `FREE` in a row that is not used. */
+  directory: number
+  /** Index of what the entry's kind, mode, owner and flags are. */
+  kind: number
+  /** Where its name, chunks and the rest lie. */
+  address: number
+  sizeBytes: number
+  mtimeNs: bigint
+  ctimeNs: bigint
+  inode: bigint
+}
+
+const FREE = 0xffff_ffff
+
+interface Segment {
+  readonly numbers: Uint32Array
+  readonly sizes: Float64Array
+  readonly times: BigInt64Array
+}
+
+export class EntryRows {
+  readonly #segments: Segment[] = []
+  readonly #free: number[] = []
+  #next = 0
+  size = 0
+
+  /** Rows ever used: all numbers are below. */
+  get end(): number {
+    return this.#next
+  }
+
+  add(data: RowData): number {
+    const row = this.#free.pop() ?? this.#next++
+    if (row >= this.#segments.length * SEGMENT_ROWS) this.#segments.push(newSegment())
+    this.put(row, data)
+    this.size += 1
+    return row
+  }
+
+  put(row: number, data: RowData): void {
+    const { numbers, sizes, times } = this.#segment(row)
+    const i = row % SEGMENT_ROWS
+    numbers[i * 12] = data.directory
+    numbers[i * 12 + 1] = data.kind
+    numbers[i * 12 + 2] = data.address
+    sizes[i * 6 + 2] = data.sizeBytes
+    times[i * 6 + 3] = data.mtimeNs
+    times[i * 6 + 4] = data.ctimeNs
+    times[i * 6 + 5] = data.inode
+  }
+
+  get(row: number): RowData {
+    const { sizes, times } = this.#segment(row)
+    const i = row % SEGMENT_ROWS
+    return {
+      directory: this.directory(row),
+      kind: this.kind(row),
+      address: this.address(row),
+      sizeBytes: sizes[i * 6 + 2] as number,
+      mtimeNs: times[i * 6 + 3] as bigint,
+      ctimeNs: times[i * 6 + 4] as bigint,
+      inode: times[i * 6 + 5] as bigint,
+    }
+  }
+
+  directory(row: number): number {
+    return this.#segment(row).numbers[(row % SEGMENT_ROWS) * 12] as number
+  }
+
+  kind(row: number): number {
+    return this.#segment(row).numbers[(row % SEGMENT_ROWS) * 12 + 1] as number
+  }
+
+  address(row: number): number {
+    return this.#segment(row).numbers[(row % SEGMENT_ROWS) * 12 + 2] as number
+  }
+
+  isUsed(row: number): boolean {
+    return this.directory(row) !== FREE
+  }
+
+  remove(row: number): void {
+    this.#segment(row).numbers[(row % SEGMENT_ROWS) * 12] = FREE
+    this.#free.push(row)
+    this.size -= 1
+  }
+
+  #segment(row: number): Segment {
+    return this.#segments[Math.floor(row / SEGMENT_ROWS)] as Segment
+  }
+}
+
+/** All on the same bytes: three numbers and a gap, the size, two times and the inode. */
+function newSegment(): Segment {
+  const bytes = new ArrayBuffer(SEGMENT_ROWS * ROW_BYTES)
+  return {
+    numbers: new Uint32Array(bytes),
+    sizes: new Float64Array(bytes),
+    times: new BigInt64Array(bytes),
+  }
+}

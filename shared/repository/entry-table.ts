@@ -1,0 +1,321 @@
+/**
+ * Entries by name, as a Map has them, in some 130 bytes each instead of a thousand: a volume of a million files must
+ * not cost its sidecar a gigabyte. An entry that is read is made anew each time.
+ */
+import { ByteHeap, offsetOf, roundedUp } from './byte-heap.ts'
+import { FrameRegistry, findInList, idHashes, readChunks } from './chunk-list.ts'
+import type { Entry, StoredChunk } from './entry.ts'
+import { RecordView, planRecord, writeRecord } from './entry-record.ts'
+import { EntryRows } from './entry-rows.ts'
+import { NumberIndex } from './number-index.ts'
+
+/** What readers of a manifest's entries need; a Map will do, too. */
+export interface Entries {
+  readonly size: number
+  has(name: string): boolean
+  get(name: string): Entry | undefined
+  keys(): IterableIterator<string>
+  values(): IterableIterator<Entry>
+  [Symbol.iterator](): IterableIterator<[string, Entry]>
+}
+
+/** What entries have in common that many share. */
+interface Kind {
+  readonly type: Entry['type']
+  readonly mode: number
+  readonly uid: number
+  readonly gid: number
+  readonly stale: boolean
+  readonly unstable: boolean
+}
+
+/** Bytes of records that are used no more, below which the heap is not built anew. */
+const MIN_GARBAGE_BYTES = 1024 * 1024
+
+export class EntryTable implements Entries {
+  readonly #rows = new EntryRows()
+  #byName = new NumberIndex()
+  #heap = new ByteHeap()
+  #frames = new FrameRegistry()
+  #usedBytes = 0
+  #garbageBytes = 0
+  #paths = new PathRegistry()
+  readonly #kinds: Kind[] = []
+  readonly #kindNumbers = new Map<string, number>()
+
+  static of(entries: Iterable<Entry>): EntryTable {
+    const table = new EntryTable()
+    for (const entry of entries) table.set(entry)
+    return table
+  }
+
+  get size(): number {
+    return this.#rows.size
+  }
+
+  has(name: string): boolean {
+    return this.rowOf(name) !== undefined
+  }
+
+  get(name: string): Entry | undefined {
+    const row = this.rowOf(name)
+    return row === undefined ? undefined : this.at(row)
+  }
+
+  /** The entry without its chunks, which cost the most to make. */
+  glance(name: string): Entry | undefined {
+    const row = this.rowOf(name)
+    return row === undefined ? undefined : this.#make(row, false)
+  }
+
+  /** As `glance`, of a row that is used. */
+  glanceAt(row: number): Entry {
+    return this.#make(row, false)
+  }
+
+  /** A number under which the entry can be had until it is removed. */
+  rowOf(name: string): number | undefined {
+    const [path, base] = split(name)
+    const directory = this.#paths.find(path)
+    if (directory === undefined) return undefined
+    return this.#byName.find(
+      hashName(directory, base),
+      (row) => this.#rows.directory(row) === directory && this.#record(row).baseName === base,
+    )
+  }
+
+  /** The entry of a row that is used. */
+  at(row: number): Entry {
+    return this.#make(row, true)
+  }
+
+  /** All row numbers are below this. */
+  get endRow(): number {
+    return this.#rows.end
+  }
+
+  /** Rows of the entries at and below these names. */
+  *rowsBelow(tops: ReadonlySet<string>): Generator<number, undefined> {
+    if (tops.size === 0) return undefined
+    const isBelow = this.#paths.map((path) => isAtOrBelow(path, tops))
+    for (const row of this.rows()) if (isBelow[this.#rows.directory(row)] === true) yield row
+    for (const top of tops) {
+      const row = this.rowOf(top)
+      if (row !== undefined && isBelow[this.#rows.directory(row)] === false) yield row
+    }
+    return undefined
+  }
+
+  /** Names of the entries that lie directly in a directory. */
+  *namesIn(directory: string): Generator<string, undefined> {
+    const number = this.#paths.find(directory)
+    for (const row of number === undefined ? [] : this.rows())
+      if (this.#rows.directory(row) === number) yield this.nameAt(row)
+    return undefined
+  }
+
+  /** Numbers of all rows in use. */
+  *rows(): Generator<number, undefined> {
+    for (let row = 0; row < this.#rows.end; row += 1) if (this.#rows.isUsed(row)) yield row
+    return undefined
+  }
+
+  /** Adds an entry, or puts it in the place of the one with its name. Returns its row. */
+  set(entry: Entry): number {
+    const [path, base] = split(entry.name)
+    const plan = planRecord(base, entry)
+    const address = this.#heap.allocate(plan.bytes)
+    writeRecord(this.#heap.bufferOf(address), offsetOf(address), plan, entry, this.#frames)
+    this.#usedBytes += roundedUp(plan.bytes)
+    const data = {
+      directory: this.#paths.add(path),
+      kind: this.#kindNumber(entry),
+      address,
+      sizeBytes: entry.type === 'file' ? entry.sizeBytes : 0,
+      mtimeNs: BigInt.asIntN(64, entry.mtimeNs),
+      ctimeNs: BigInt.asIntN(64, entry.ctimeNs),
+      inode: BigInt.asIntN(64, entry.inode),
+    }
+    const known = this.rowOf(entry.name)
+    if (known === undefined) {
+      const row = this.#rows.add(data)
+      this.#byName.add(hashName(data.directory, base), row)
+      return row
+    }
+    this.#discard(known)
+    this.#rows.put(known, data)
+    this.#collectGarbage()
+    return known
+  }
+
+  delete(name: string): boolean {
+    const row = this.rowOf(name)
+    if (row === undefined) return false
+    this.#discard(row)
+    this.#byName.remove(this.#nameHash(row), row)
+    this.#rows.remove(row)
+    this.#collectGarbage()
+    return true
+  }
+
+  *keys(): Generator<string, undefined> {
+    for (const row of this.rows()) yield this.nameAt(row)
+    return undefined
+  }
+
+  *values(): Generator<Entry, undefined> {
+    for (const row of this.rows()) yield this.at(row)
+    return undefined
+  }
+
+  *[Symbol.iterator](): Generator<[string, Entry], undefined> {
+    for (const row of this.rows()) {
+      const entry = this.at(row)
+      yield [entry.name, entry]
+    }
+    return undefined
+  }
+
+  nameAt(row: number): string {
+    const path = this.#paths.at(this.#rows.directory(row))
+    const { baseName } = this.#record(row)
+    return path === '' ? baseName : `${path}/${baseName}`
+  }
+
+  /** A stored chunk of a row's file, by its id; undefined if the file has no such chunk. */
+  findChunk(row: number, id: Buffer): StoredChunk | undefined {
+    return findInList(this.#record(row).list, id, this.#frames)
+  }
+
+  /** A hash of the id of each stored chunk of a row, in order. */
+  idHashes(row: number): Iterable<number> {
+    return idHashes(this.#record(row).list)
+  }
+
+  #make(row: number, withChunks: boolean): Entry {
+    const { kind, sizeBytes, mtimeNs, ctimeNs, inode } = this.#rows.get(row)
+    const { type, stale, unstable, mode, uid, gid } = this.#kinds[kind] as Kind
+    const record = this.#record(row)
+    const { target = '', hardLinkOf, attributes, ...long } = record.rest
+    const metadata = {
+      name: this.nameAt(row),
+      mode,
+      uid,
+      gid,
+      mtimeNs: long.mtimeNs === undefined ? mtimeNs : BigInt(long.mtimeNs),
+      ctimeNs: long.ctimeNs === undefined ? ctimeNs : BigInt(long.ctimeNs),
+      inode: long.inode === undefined ? inode : BigInt(long.inode),
+      ...(stale && { stale }),
+      ...(attributes !== undefined && { attributes }),
+    }
+    if (type === 'directory') return { ...metadata, type }
+    if (type === 'symlink') return { ...metadata, type, target }
+    return {
+      ...metadata,
+      type,
+      sizeBytes,
+      chunks: withChunks ? readChunks(record.list, this.#frames) : [],
+      ...(hardLinkOf !== undefined && { hardLinkOf }),
+      ...(unstable && { unstable }),
+    }
+  }
+
+  #record(row: number): RecordView {
+    const address = this.#rows.address(row)
+    return new RecordView(this.#heap.bufferOf(address), offsetOf(address))
+  }
+
+  #nameHash(row: number): number {
+    return hashName(this.#rows.directory(row), this.#record(row).baseName)
+  }
+
+  #kindNumber(entry: Entry): number {
+    const { type, mode, uid, gid } = entry
+    const stale = entry.stale === true
+    const unstable = entry.type === 'file' && entry.unstable === true
+    const key = `${type} ${mode} ${uid} ${gid} ${stale} ${unstable}`
+    const known = this.#kindNumbers.get(key)
+    if (known !== undefined) return known
+    this.#kinds.push({ type, mode, uid, gid, stale, unstable })
+    this.#kindNumbers.set(key, this.#kinds.length - 1)
+    return this.#kinds.length - 1
+  }
+
+  #discard(row: number): void {
+    this.#garbageBytes += this.#record(row).heapBytes
+  }
+
+  /** Copies what is used to a new heap once as much again is not: frames and paths that nothing refers to go with it. */
+  #collectGarbage(): void {
+    if (this.#garbageBytes < Math.max(MIN_GARBAGE_BYTES, this.#usedBytes / 2)) return
+    const [heap, frames, paths] = [new ByteHeap(), new FrameRegistry(), new PathRegistry()]
+    this.#usedBytes = 0
+    for (const row of this.rows()) {
+      const entry = this.at(row)
+      const [path, base] = split(entry.name)
+      const plan = planRecord(base, entry)
+      const address = heap.allocate(plan.bytes)
+      writeRecord(heap.bufferOf(address), offsetOf(address), plan, entry, frames)
+      this.#rows.put(row, { ...this.#rows.get(row), address, directory: paths.add(path) })
+      this.#usedBytes += roundedUp(plan.bytes)
+    }
+    this.#heap = heap
+    this.#frames = frames
+    this.#paths = paths
+    this.#garbageBytes = 0
+    this.#byName = new NumberIndex()
+    for (const row of this.rows()) this.#byName.add(this.#nameHash(row), row)
+  }
+}
+
+/** The table itself where it is one, else one of these entries. */
+export function tableOf(entries: Entries): EntryTable {
+  return entries instanceof EntryTable ? entries : EntryTable.of(entries.values())
+}
+
+/** Paths of directories that have entries, by number; a declared path itself lies in ''. */
+class PathRegistry {
+  readonly #paths: string[] = []
+  readonly #numbers = new Map<string, number>()
+
+  find(path: string): number | undefined {
+    return this.#numbers.get(path)
+  }
+
+  add(path: string): number {
+    const known = this.#numbers.get(path)
+    if (known !== undefined) return known
+    this.#paths.push(path)
+    this.#numbers.set(path, this.#paths.length - 1)
+    return this.#paths.length - 1
+  }
+
+  at(number: number): string {
+    return this.#paths[number] as string
+  }
+
+  map<T>(each: (path: string) => T): T[] {
+    return this.#paths.map(each)
+  }
+}
+
+/** Is this name one of these, or below one? */
+export function isAtOrBelow(name: string, tops: ReadonlySet<string>): boolean {
+  if (tops.size === 0) return false
+  for (let end = name.length; end > 0; end = name.lastIndexOf('/', end - 1))
+    if (tops.has(name.slice(0, end))) return true
+  return false
+}
+
+/** The directory's path and the last part. */
+function split(name: string): [string, string] {
+  const slash = name.lastIndexOf('/')
+  return slash < 0 ? ['', name] : [name.slice(0, slash), name.slice(slash + 1)]
+}
+
+/** FNV-1a over the directory's number and the name's code units. */
+function hashName(directory: number, base: string): number {
+  let hash = Math.imul(0x811c9dc5 ^ directory, 0x01000193)
+  for (let i = 0; i < base.length; i += 1) hash = Math.imul(hash ^ base.charCodeAt(i), 0x01000193)
+  return (hash ^ (hash >>> 15)) >>> 0
+}
