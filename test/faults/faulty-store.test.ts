@@ -34,7 +34,7 @@ const BATCHES = LONG > 0 ? 10 : 3
 const BATCHES_OF_ONE_FAULT = LONG > 0 ? 8 : 1
 /** The agent's waits are so much shorter than they are, and its minutes with them. */
 const HASTE = 60
-const PATIENCE_MS = 60_000
+const PATIENCE_MS = 180_000
 const HOURS = 6 * 60 * 60 * 1000
 const SKEW_MS = 60 * 60 * 1000
 
@@ -314,7 +314,7 @@ test(
     const seed = runSeed('faulty store, one fault')
     const faults = NET_FAULTS.filter((_, i) => LONG > 0 || (i + seed) % 3 === 0)
     const played = await Promise.allSettled(
-      faults.map(async (fault) => play(seed, BATCHES_OF_ONE_FAULT, [30], fault)),
+      faults.map(async (fault) => play(seed, BATCHES_OF_ONE_FAULT, [20], fault)),
     )
     const problems = played.flatMap((outcome, i) =>
       outcome.status === 'rejected' ? [`${faults[i]}: ${String(outcome.reason)}`] : [],

@@ -38,11 +38,13 @@ interface App {
 function startApp(time: VirtualTime, store: OutageStore, app: string, bytes: number): App {
   const dir = memoryFolder()
   let files = 0
+  // One for all: what this test allocates is not to be taken for what the agent holds.
+  const content = Buffer.alloc(bytes)
   const options = { clock: time.clock, withinMs: 5 * SECOND, hintedByHand: true }
   const agent = new SessionAgent({ dir, store, app, ...options })
   const write = () => {
     files += 1
-    fs.writeFileSync(path.join(dir, `file-${files}`), randomFillSync(Buffer.alloc(bytes)))
+    fs.writeFileSync(path.join(dir, `file-${files}`), randomFillSync(content))
     agent.hint()
   }
   return { dir, agent, write }
