@@ -1,4 +1,8 @@
-/** Everything that prune has to know of a stream before it decides: headers first, then what the versions' manifests need. */
+/**
+ * Everything that prune has to know of a stream before it decides: headers first, then what the versions' manifests need.
+ * Memory: about 1 KB for each record of the log, and the names and frames of one version's entries.
+ */
+import { isDeepStrictEqual } from 'node:util'
 import { NotFoundError } from '../shared/errors.ts'
 import type { PackedFrame } from '../shared/repository/entry.ts'
 import type { LogRecord, VersionRecord } from '../shared/repository/log-record.ts'
@@ -38,7 +42,8 @@ export async function surveyStream(from: StreamInRepository, say: OnProgress): P
   const numbers = (await log.numbers()).toReversed()
   const records: LoggedRecord[] = []
   for await (const found of inOrder(numbers, ({ n }) => log.record(n))) {
-    if (found !== undefined) records.push(found) // else another prune has just removed it
+    // Else another prune has just removed it.
+    if (found !== undefined) records.push(sharing(found, records.at(-1)))
     say(`reading the log: ${records.length} of ${numbers.length} records`)
   }
   return {
@@ -48,6 +53,24 @@ export async function surveyStream(from: StreamInRepository, say: OnProgress): P
     listed,
     moves: await readMoves(from, listed),
   }
+}
+
+/** What most records have in common with the one before is kept once: a month of commits is half a million of them. */
+function sharing(found: LoggedRecord, before: LoggedRecord | undefined): LoggedRecord {
+  const { record } = found
+  const last = before?.record
+  if (last?.writer !== record.writer) return found
+  const log = { ...record.log, owner: shared(record.log.owner, last.log.owner) }
+  const common = { writer: last.writer, pod: shared(record.pod, last.pod), log }
+  if (record.kind !== 'version' || last.kind !== 'version')
+    return { ...found, record: { ...record, ...common } }
+  const images = shared(record.images, last.images)
+  const roots = shared(record.roots, last.roots)
+  return { ...found, record: { ...record, ...common, images, roots } }
+}
+
+function shared<T>(value: T, before: T): T {
+  return isDeepStrictEqual(value, before) ? before : value
 }
 
 async function listParts({ store, log }: StreamInRepository): Promise<Map<string, ListedPart>> {
