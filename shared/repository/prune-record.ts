@@ -35,10 +35,6 @@ export const PruneSchema = v.object({
   gone: NamedSchema,
 })
 
-export interface Named {
-  readonly versions: readonly NumberRange[]
-  readonly objects: readonly string[]
-}
 export type PruneRecord = v.InferOutput<typeof PruneSchema>
 
 export interface LoggedPrune {

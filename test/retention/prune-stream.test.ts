@@ -72,6 +72,22 @@ it('what a hold, a tag or a wider policy protects by then resolves again, whole'
   expect(await pin(world, 3)).toBe(3)
 })
 
+it('what is only planned loses no byte to compaction', async () => {
+  const world = new PrunedWorld()
+  const writer = world.start()
+  const names = ['0/a', '0/b', '0/c', '0/d']
+  const planned = await world.commit(writer, names, { packed: true, full: true, bytes: 90_000 })
+  await world.commit(writer, names.slice(1), { packed: true, full: true, bytes: 90_000 })
+  world.pass(2 * DAY_MS)
+  expect((await world.prune(agreed)).swept?.compacted).toBe(0)
+  expect(await world.wrong(planned)).toBeUndefined()
+  await createHold(world.store, STREAM, planned, '')
+  world.pass(DAY_MS)
+  await world.prune(agreed)
+  expect(await world.resolving()).toEqual([planned, writer.parent])
+  expect(await world.wrong(planned)).toBeUndefined()
+})
+
 it('a hold that comes when the version is gone, and its object stays, brings nothing back', async () => {
   const world = new PrunedWorld()
   const writer = world.start()
