@@ -14,6 +14,7 @@ import { parseStreamName } from '../../shared/stream-name.ts'
 import { holdfastHere } from '../cli/command.ts'
 import { pruneOnce } from '../support/prune-process.ts'
 import { temporaryFolder } from '../support/agent-pod.ts'
+import { treeOf } from '../support/repository-view.ts'
 import { StreamAudit, type Content } from '../support/stream-audit.ts'
 
 const PROGRAM = path.join(import.meta.dirname, '../support/prune-process.ts')
@@ -134,6 +135,13 @@ test.each(PRUNE_STEPS)('survives a crash behind "%s"', async (step) => {
   await calmRuns(folder)
   expect(await expectWhole(folder)).toBe(2)
   expect(inventory(folder)).toEqual(calm)
+  // The commands see it so, too.
+  const store = ['--store', urlOf(folder), '--stream', STREAM]
+  const verified = await holdfastHere('verify', ...store)
+  expect(verified, verified.stdout).toMatchObject({ code: 0, stderr: '' })
+  const to = path.join(folder, 'restored')
+  expect(await holdfastHere('restore', ...store, '--to', to)).toMatchObject({ code: 0 })
+  expect(treeOf(path.join(to, template, 'volume'))).toEqual(treeOf(path.join(template, 'volume')))
 })
 
 test('no step is named that the tests above did not reach', () => {
