@@ -27,6 +27,8 @@ interface Outcome {
   readonly stream: string
   readonly result: PruneResult | undefined
   readonly problem: string | undefined
+  /** The problem kept nothing else from being done. */
+  readonly isMinor: boolean
 }
 
 export async function prune(options: PruneOptions, surroundings: Surroundings): Promise<number> {
@@ -55,9 +57,9 @@ export async function prune(options: PruneOptions, surroundings: Surroundings): 
   for (const { problem } of outcomes)
     if (problem !== undefined) terminal.note(`holdfast: ${problem}`)
   if (options.dryRun) return EXIT.done
-  const failed = outcomes.filter(({ problem }) => problem !== undefined).length
-  if (failed === 0) return EXIT.done
-  return failed === outcomes.length ? EXIT.failed : EXIT.partial
+  if (outcomes.every(({ problem }) => problem === undefined)) return EXIT.done
+  const failed = outcomes.filter(({ problem, isMinor }) => problem !== undefined && !isMinor)
+  return failed.length === outcomes.length ? EXIT.failed : EXIT.partial
 }
 
 async function streamsOf(
@@ -86,13 +88,16 @@ async function pruneOne(
     const result = await pruneStream(from, order, PRODUCTION, (text) => {
       terminal.progress(`pruning ${stream}: ${text}`)
     })
-    return { stream, result, problem: stopText(stream, result) ?? result.swept?.problems[0] }
+    const stopped = stopText(stream, result)
+    const problem = stopped ?? result.swept?.problems[0]
+    return { stream, result, problem, isMinor: stopped === undefined }
   } catch (error) {
     if (!(error instanceof CorruptObjectError) && !(error instanceof OvertakenError)) throw error
     return {
       stream,
       result: undefined,
       problem: `${stream} is not pruned, and nothing is removed: ${error.message}`,
+      isMinor: false,
     }
   }
 }

@@ -1,5 +1,6 @@
 /** `prune` and `hold` as people and scripts call them. */
-import { mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, readFileSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { beforeEach, afterEach, expect, test } from 'vitest'
@@ -130,6 +131,30 @@ test('a hold on what is gone says that it came too late', async () => {
   const late = await holdfastHere('hold', 'add', 'v2', ...stream, '--output', 'json')
   expect(late).toMatchObject({ code: 1 })
   expect(json(late)).toMatchObject({ version: 2, held: false, tooLate: 'gone' })
+})
+
+test('a pack that cannot be read is left alone, and told: the rest is done', async () => {
+  const source = join(folder, 'source')
+  mkdirSync(source)
+  const common = [...stream, '--path', source, '--once']
+  for (const round of ['1', '2']) {
+    for (const name of round === '1' ? [...'abcdefg'] : [...'bcdefg'])
+      writeFileSync(join(source, name), randomBytes(1_200_000))
+    expect((await holdfastHere('replicate', ...common)).code).toBe(0)
+  }
+  await prune('--keep', NOTHING)
+  passDays(2)
+  const packs = join(folder, 'store/v1/streams', STREAM, 'packs')
+  for (const pack of readdirSync(packs)) {
+    const bytes = readFileSync(join(packs, pack))
+    rmSync(join(packs, pack))
+    writeFileSync(join(packs, pack), bytes.fill(0, bytes.length - 50))
+  }
+  passDays(2)
+  const { code, stdout, stderr } = await prune('--keep', NOTHING)
+  expect(stdout).toMatch(/0 packs compacted/)
+  expect(stderr).toMatch(/^holdfast: object .* is corrupt: .*\n$/)
+  expect(code).toBe(3)
 })
 
 test('without a stream, all are pruned, and one that is damaged keeps no other from it', async () => {
