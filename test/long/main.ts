@@ -13,6 +13,9 @@ const HISTORIES = 10_000
 const ROUNDS = 10
 /** Histories over a faulty net in each round, for each state of the clock. */
 const NET_HISTORIES = 4
+/** Prune beside a live writer, and over random logs, in each round. */
+const PRUNE_SECONDS = 90
+const PRUNE_HISTORIES = 200
 
 interface Part {
   readonly what: string
@@ -77,6 +80,8 @@ function seededParts(share: number, seed: number): Part[] {
     env: {
       HOLDFAST_TEST_SEED: String(seed + round),
       HOLDFAST_FAULTS: String(Math.ceil(NET_HISTORIES * share)),
+      HOLDFAST_PRUNE_SECONDS: String(Math.max(15, PRUNE_SECONDS * share)),
+      HOLDFAST_PRUNE_HISTORIES: String(Math.ceil(PRUNE_HISTORIES * share)),
     },
   }))
 }
