@@ -243,7 +243,7 @@ export class PrunedWorld {
 
   #append(record: UnstatedRecord, encode = (stated: LogRecord) => encodeObject([], stated)) {
     this.#state = advance(this.#state, record)
-    const stated = { ...record, log: this.#state } as LogRecord
+    const stated: LogRecord = { ...record, log: this.#state }
     this.#newest = record.n
     const key = versionKey(STREAM, record.n)
     if (this.store.objects.has(key)) throw new Error(`number ${record.n} is used twice`)
