@@ -1,9 +1,8 @@
 /**
- * The fixed part of many entries, 48 bytes each, in large buffers. Rows keep their numbers; one that is freed is used
+ * The fixed part of many entries, 44 bytes each, in large buffers. Rows keep their numbers; one that is freed is used
  * again.
  */
 const SEGMENT_ROWS = 4096
-const ROW_BYTES = 48
 
 export interface RowData {
   /** Index of the directory's path; `FREE` in a row that is not used. */
@@ -21,8 +20,10 @@ export interface RowData {
 const FREE = 0xffff_ffff
 
 interface Segment {
+  /** Directory, kind and address of each row. */
   readonly numbers: Uint32Array
   readonly sizes: Float64Array
+  /** Mtime, ctime and inode of each row. */
   readonly times: BigInt64Array
 }
 
@@ -48,13 +49,13 @@ export class EntryRows {
   put(row: number, data: RowData): void {
     const { numbers, sizes, times } = this.#segment(row)
     const i = row % SEGMENT_ROWS
-    numbers[i * 12] = data.directory
-    numbers[i * 12 + 1] = data.kind
-    numbers[i * 12 + 2] = data.address
-    sizes[i * 6 + 2] = data.sizeBytes
-    times[i * 6 + 3] = data.mtimeNs
-    times[i * 6 + 4] = data.ctimeNs
-    times[i * 6 + 5] = data.inode
+    numbers[i * 3] = data.directory
+    numbers[i * 3 + 1] = data.kind
+    numbers[i * 3 + 2] = data.address
+    sizes[i] = data.sizeBytes
+    times[i * 3] = data.mtimeNs
+    times[i * 3 + 1] = data.ctimeNs
+    times[i * 3 + 2] = data.inode
   }
 
   get(row: number): RowData {
@@ -64,23 +65,23 @@ export class EntryRows {
       directory: this.directory(row),
       kind: this.kind(row),
       address: this.address(row),
-      sizeBytes: sizes[i * 6 + 2] as number,
-      mtimeNs: times[i * 6 + 3] as bigint,
-      ctimeNs: times[i * 6 + 4] as bigint,
-      inode: times[i * 6 + 5] as bigint,
+      sizeBytes: sizes[i] as number,
+      mtimeNs: times[i * 3] as bigint,
+      ctimeNs: times[i * 3 + 1] as bigint,
+      inode: times[i * 3 + 2] as bigint,
     }
   }
 
   directory(row: number): number {
-    return this.#segment(row).numbers[(row % SEGMENT_ROWS) * 12] as number
+    return this.#segment(row).numbers[(row % SEGMENT_ROWS) * 3] as number
   }
 
   kind(row: number): number {
-    return this.#segment(row).numbers[(row % SEGMENT_ROWS) * 12 + 1] as number
+    return this.#segment(row).numbers[(row % SEGMENT_ROWS) * 3 + 1] as number
   }
 
   address(row: number): number {
-    return this.#segment(row).numbers[(row % SEGMENT_ROWS) * 12 + 2] as number
+    return this.#segment(row).numbers[(row % SEGMENT_ROWS) * 3 + 2] as number
   }
 
   isUsed(row: number): boolean {
@@ -88,7 +89,7 @@ export class EntryRows {
   }
 
   remove(row: number): void {
-    this.#segment(row).numbers[(row % SEGMENT_ROWS) * 12] = FREE
+    this.#segment(row).numbers[(row % SEGMENT_ROWS) * 3] = FREE
     this.#free.push(row)
     this.size -= 1
   }
@@ -98,12 +99,10 @@ export class EntryRows {
   }
 }
 
-/** All on the same bytes: three numbers and a gap, the size, two times and the inode. */
 function newSegment(): Segment {
-  const bytes = new ArrayBuffer(SEGMENT_ROWS * ROW_BYTES)
   return {
-    numbers: new Uint32Array(bytes),
-    sizes: new Float64Array(bytes),
-    times: new BigInt64Array(bytes),
+    numbers: new Uint32Array(3 * SEGMENT_ROWS),
+    sizes: new Float64Array(SEGMENT_ROWS),
+    times: new BigInt64Array(3 * SEGMENT_ROWS),
   }
 }

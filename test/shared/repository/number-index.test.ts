@@ -9,6 +9,8 @@ const step = fc.tuple(
   fc.nat(40),
 )
 
+const hashOf = (value: number) => Math.imul(value, 0x9e37_79b1) >>> 0
+
 function valuesOf(index: NumberIndex, hash: number): number[] {
   const values: number[] = []
   index.find(hash, (value) => {
@@ -52,7 +54,6 @@ it('adds no number where there are as many with its hash as asked for', () => {
 
 it('finds each of many numbers again, also when most came and went', () => {
   const index = new NumberIndex()
-  const hashOf = (value: number) => Math.imul(value, 0x9e37_79b1) >>> 0
   for (let value = 0; value < 100_000; value += 1) {
     index.add(hashOf(value), value)
     if (value >= 1000) index.remove(hashOf(value - 1000), value - 1000)
