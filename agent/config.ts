@@ -1,4 +1,6 @@
 /** The sidecar's environment, read once at the door. */
+import type { KeyEncryptionKey } from '../shared/encryption/key-encryption-key.ts'
+import { readKeyEncryptionKey } from '../shared/encryption/key-encryption-key.ts'
 import { HoldfastError } from '../shared/errors.ts'
 import type { Assignment } from '../shared/sidecar-contract.ts'
 import { ENV, POD_INFO_DIR, parseAssignment } from '../shared/sidecar-contract.ts'
@@ -10,6 +12,8 @@ export interface AgentConfig {
   readonly rootDir: string
   readonly podInfoDir: string
   readonly healthPort: number
+  /** Undefined: none is given, which is right where the namespace is not encrypted. */
+  readonly key: KeyEncryptionKey | undefined
   /** For the crash tests: the step after which the process ends itself with SIGKILL. */
   readonly crashAfter: string | undefined
 }
@@ -18,7 +22,7 @@ const DEFAULT_HEALTH_PORT = 9469
 
 type Environment = Readonly<Record<string, string | undefined>>
 
-/** Throws one sentence about what is missing. */
+/** Throws one sentence about what is missing, or about a key that is none. */
 export function readConfig(env: Environment): AgentConfig {
   const rootDir = env[ENV.root] ?? ''
   return {
@@ -31,6 +35,7 @@ export function readConfig(env: Environment): AgentConfig {
     rootDir,
     podInfoDir: rootDir + POD_INFO_DIR,
     healthPort: Number(env['HOLDFAST_HEALTH_PORT'] ?? DEFAULT_HEALTH_PORT),
+    key: readKeyEncryptionKey(env, 'HOLDFAST_KEY'),
     crashAfter: env['HOLDFAST_CRASH_AFTER'],
   }
 }

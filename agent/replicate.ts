@@ -1,5 +1,7 @@
 /** The verb of the sidecar's main process: bring the volume to where the request says, let the app go, ship changes. */
 import type { Server } from 'node:http'
+import { openKeyring } from '../shared/encryption/keyring.ts'
+import { StreamVaults } from '../shared/encryption/stream-vaults.ts'
 import { systemClock } from '../shared/clock.ts'
 import { HoldfastError } from '../shared/errors.ts'
 import { openStore } from '../shared/object-store/open-store.ts'
@@ -143,7 +145,9 @@ async function compose(
     app: assignment.app,
     slot: assignment.slot ?? FIRST_SLOT,
   }
-  const versionLog = new VersionLog(store, stream, patience)
+  const openKey = () => openKeyring(store, stream.namespace, config.key)
+  const vaults = new StreamVaults(stream, openKey)
+  const versionLog = new VersionLog(store, stream, patience, vaults)
   const { pin, restoreRequest, images, templateHash, paths } = assignment
   return {
     store,

@@ -10,7 +10,7 @@ import { formatStreamName } from '../shared/stream-name.ts'
 import { EXIT } from './exit-codes.ts'
 import { namingRights } from './prune-rights.ts'
 import type { StreamInRepository } from './repository.ts'
-import { findVersion, openStream } from './repository.ts'
+import { findNumber, openStream } from './repository.ts'
 import type { CommonOptions, Surroundings } from './surroundings.ts'
 import { printablePath } from './text/names.ts'
 import { formatTable } from './text/table.ts'
@@ -58,7 +58,7 @@ export async function addHold(
 /** A number is held as it is, also one that is planned already; what a tag or a time means is asked as ever. */
 async function versionToHold(from: StreamInRepository, pin: Pin): Promise<number> {
   if (pin.kind === 'version') return (await requireVersion(from.log, pin.number)).n
-  return (await findVersion(from, pin)).record.n
+  return findNumber(from, pin)
 }
 
 export async function removeHold(

@@ -5,8 +5,9 @@ import type { Survey } from '../agent/capture/survey.ts'
 import { chunksOf } from '../agent/restore/present.ts'
 import type { Context } from '../agent/session/context.ts'
 import type { LogView } from '../agent/session/log-writer.ts'
+import { writingVault } from '../agent/session/preparation.ts'
 import type { VersionState } from '../agent/session/version-state.ts'
-import { loadVersionState } from '../agent/session/version-state.ts'
+import { foreignBytes, loadVersionState } from '../agent/session/version-state.ts'
 import { locationOf } from '../agent/volume/layout.ts'
 import { HoldfastError } from '../shared/errors.ts'
 import type { Fault } from '../shared/repository/entry.ts'
@@ -38,6 +39,11 @@ export async function preview(context: Context): Promise<Preview> {
   const head = await loadVersionState({ store, log: writer.log, patience }, version, facts.roots)
   const { record } = head
   const held = new HeldVersion(head.manifest)
+  held.foreign = foreignBytes(
+    { store, log: writer.log, patience },
+    head,
+    await writingVault(context),
+  )
   if (record !== undefined) state.doubtSince(held, new Date(record.scannedAt))
   const survey = await state.survey(held)
   refuseMissing(context, survey)
@@ -51,7 +57,8 @@ export async function preview(context: Context): Promise<Preview> {
     survey,
     record,
     faults: head.manifest.faults,
-    unchanged: record !== undefined && !otherPaths && (await isUnchanged(context, held, survey)),
+    unchanged:
+      record !== undefined && !otherPaths && (await isUnchanged(context, head, held, survey)),
     otherPaths,
     empty: !survey.plan.hasContent && survey.findings.unreadable.length === 0,
   }
@@ -73,9 +80,11 @@ function refuseMissing({ state: { layout } }: Context, { findings }: Survey): vo
 /** By lstat alone, but for files that were only touched, or read so soon after a change that a later one may bear the same time. */
 async function isUnchanged(
   { state: { layout }, patience }: Context,
-  { entries, faults }: HeldVersion,
+  { vault }: VersionState,
+  { entries, faults, foreign }: HeldVersion,
   { plan, findings }: Survey,
 ): Promise<boolean> {
+  if (foreign !== undefined) return false // to be sealed as what is new is
   if (faults.length + findings.unreadable.length + findings.skipped.length > 0) return false
   if (plan.gone.size > 0 || plan.changed.size > plan.read.length) return false
   for (const row of plan.read) {
@@ -83,7 +92,7 @@ async function isUnchanged(
     const held = entries.get(now.name)
     if (held?.type !== 'file' || now.type !== 'file') return false
     if (!sameEntry(held, { ...now, chunks: held.chunks })) return false
-    const chunks = await chunksOf(locationOf(layout, now.name), patience.clock)
+    const chunks = await chunksOf(locationOf(layout, now.name), patience.clock, vault)
     if (chunks === undefined || !sameContent(held, { ...now, chunks })) return false
   }
   return true

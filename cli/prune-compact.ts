@@ -3,6 +3,7 @@
  * removes the old one. In this order: a reader finds the old pack, or the word where its frames are.
  */
 import * as v from 'valibot'
+import { keyIdOfHeader } from '../shared/encryption/sealed-header.ts'
 import { CorruptObjectError } from '../shared/errors.ts'
 import { FORMAT } from '../shared/repository/log-record.ts'
 import type { Moved } from '../shared/repository/moved-pack.ts'
@@ -44,7 +45,9 @@ export async function compactPack(
   const key = packKey(stream, pack)
   const old = await store.get(key)
   if (old === undefined) return undefined
-  const frames = neededFrames(key, old.body, needed)
+  const found = decodeHeader(key, old.body)
+  const vault = await log.vaults.reading(keyIdOfHeader(found))
+  const frames = neededFrames(key, vault.openHeader(key, found), needed)
   const to = newPackName()
   const placed = place(frames)
   const header = {
@@ -57,7 +60,7 @@ export async function compactPack(
   const stored = frames.map(({ offset, storedBytes }) =>
     old.body.subarray(offset, offset + storedBytes),
   )
-  const body = encodeObject(stored, header)
+  const body = encodeObject(stored, vault.sealHeader(header, 'frames'))
   await store.create(packKey(stream, to), body)
   await step('frames copied')
   // Nothing refers to the new pack yet: after a day another prune takes it for garbage.
@@ -76,10 +79,10 @@ export async function compactPack(
 
 function neededFrames(
   key: string,
-  body: Buffer,
+  found: unknown,
   needed: ReadonlyMap<number, number>,
 ): HeaderFrame[] {
-  const header = v.safeParse(FramesSchema, decodeHeader(key, body))
+  const header = v.safeParse(FramesSchema, found)
   if (!header.success) throw new CorruptObjectError(key, 'its header does not list its frames')
   const frames = header.output.frames.filter(
     ({ offset, storedBytes }) => needed.get(offset) === storedBytes,

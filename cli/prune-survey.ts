@@ -35,13 +35,16 @@ export interface Survey {
   readonly moves: ReadonlyMap<string, Moved>
 }
 
-/** Throws `CorruptObjectError` when a header is damaged: nothing is removed from a log that cannot all be read. */
+/**
+ * Throws `CorruptObjectError` when a header is damaged, `WrongKeyError` when the key is not at hand: nothing is removed
+ * from a log that cannot all be read.
+ */
 export async function surveyStream(from: StreamInRepository, say: OnProgress): Promise<Survey> {
   const { store, log } = from
   const listed = await listParts(from)
   const numbers = (await log.numbers()).toReversed()
   const records: LoggedRecord[] = []
-  for await (const found of inOrder(numbers, ({ n }) => log.record(n))) {
+  for await (const found of inOrder(numbers, ({ n }) => log.openedRecord(n))) {
     // Else another prune has just removed it.
     if (found !== undefined) records.push(sharing(found, records.at(-1)))
     say(`reading the log: ${records.length} of ${numbers.length} records`)

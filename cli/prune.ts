@@ -1,7 +1,7 @@
 /** `holdfast prune`: thins streams by their `keep`, in two passes a day apart. The only command that removes versions. */
+import { WrongKeyError } from '../shared/encryption/wrong-key-error.ts'
 import { CorruptObjectError, NotFoundError, UsageError } from '../shared/errors.ts'
 import type { Keep } from '../shared/repository/log-record.ts'
-import { VersionLog } from '../shared/repository/version-log.ts'
 import type { StreamName } from '../shared/stream-name.ts'
 import { formatStreamName, parseStreamName } from '../shared/stream-name.ts'
 import { EXIT } from './exit-codes.ts'
@@ -12,7 +12,7 @@ import { PRODUCTION } from './prune-steps.ts'
 import type { PruneResult } from './prune-stream.ts'
 import { pruneStream } from './prune-stream.ts'
 import type { StreamInRepository } from './repository.ts'
-import { listStreams, noRepository, openRepository } from './repository.ts'
+import { listStreams, logOf, noRepository, openRepository } from './repository.ts'
 import type { CommonOptions, Surroundings } from './surroundings.ts'
 
 export interface PruneOptions extends CommonOptions {
@@ -29,6 +29,8 @@ interface Outcome {
   readonly problem: string | undefined
   /** The problem kept nothing else from being done. */
   readonly isMinor: boolean
+  /** Of the error that kept the stream from being looked at. */
+  readonly exitCode?: number
 }
 
 export async function prune(options: PruneOptions, surroundings: Surroundings): Promise<number> {
@@ -41,7 +43,7 @@ export async function prune(options: PruneOptions, surroundings: Surroundings): 
   const repository = { ...opened, store: namingRights(opened.store) }
   const outcomes: Outcome[] = []
   for (const stream of await streamsOf(options, repository.store)) {
-    const log = new VersionLog(repository.store, stream, repository.patience)
+    const log = logOf(repository, stream, surroundings)
     const outcome = await pruneOne({ ...repository, log }, options, surroundings)
     outcomes.push(outcome)
     if (options.output === 'table') say(outcome, options, surroundings)
@@ -59,7 +61,7 @@ export async function prune(options: PruneOptions, surroundings: Surroundings): 
   if (options.dryRun) return EXIT.done
   if (outcomes.every(({ problem }) => problem === undefined)) return EXIT.done
   const failed = outcomes.filter(({ problem, isMinor }) => problem !== undefined && !isMinor)
-  return failed.length === outcomes.length ? EXIT.failed : EXIT.partial
+  return failed.length === outcomes.length ? (failed[0]?.exitCode ?? EXIT.failed) : EXIT.partial
 }
 
 async function streamsOf(
@@ -92,12 +94,17 @@ async function pruneOne(
     const problem = stopped ?? result.swept?.problems[0]
     return { stream, result, problem, isMinor: stopped === undefined }
   } catch (error) {
-    if (!(error instanceof CorruptObjectError) && !(error instanceof OvertakenError)) throw error
+    const isOfStream =
+      error instanceof CorruptObjectError ||
+      error instanceof OvertakenError ||
+      error instanceof WrongKeyError
+    if (!isOfStream) throw error
     return {
       stream,
       result: undefined,
       problem: `${stream} is not pruned, and nothing is removed: ${error.message}`,
       isMinor: false,
+      exitCode: error.exitCode,
     }
   }
 }

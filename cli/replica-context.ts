@@ -6,18 +6,20 @@ import { newWriter } from '../agent/session/identity.ts'
 import { LogWriter } from '../agent/session/log-writer.ts'
 import { Status } from '../agent/session/status.ts'
 import { layoutOfDirectories } from '../agent/volume/layout.ts'
-import { VersionLog } from '../shared/repository/version-log.ts'
 import type { ReplicateOptions } from './replicate-options.ts'
 import type { OpenRepository } from './repository.ts'
+import { logOf } from './repository.ts'
+import type { Surroundings } from './surroundings.ts'
 
 export function replicaContext(
   { path, exclude, image, stream }: ReplicateOptions,
-  { store, patience }: OpenRepository,
-  stopping: AbortSignal,
+  repository: OpenRepository,
+  surroundings: Surroundings,
 ): Context {
   const host = hostname()
   const pod = { name: `cli@${host}`, uid: `cli@${host}`, node: host }
-  const log = new VersionLog(store, stream, patience)
+  const { store, patience } = repository
+  const log = logOf(repository, stream, surroundings)
   return {
     store,
     writer: new LogWriter(log, newWriter(pod, 0), patience),
@@ -33,6 +35,6 @@ export function replicaContext(
     request: undefined,
     whenEmpty: 'resume',
     exclusive: true,
-    stopping,
+    stopping: surroundings.signals.stopped,
   }
 }

@@ -66,7 +66,7 @@ async function begin(
     onRetry: (error: Error) => context.status.set({ problem: error.message }),
   }
   const repository = { store: await openStore(options.store), patience }
-  const context: Context = replicaContext(options, repository, signals.stopped)
+  const context: Context = replicaContext(options, repository, surroundings)
   const seen = announce(options, context, surroundings)
   try {
     await untilReachable(() => refuseTakenTag(repository, options), patience)

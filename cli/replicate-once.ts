@@ -40,7 +40,7 @@ export async function replicateOnce(
   options: ReplicateOptions,
   surroundings: Surroundings,
 ): Promise<number> {
-  const { terminal, signals } = surroundings
+  const { terminal } = surroundings
   let uploaded = 0
   const repository = await openRepository(options, surroundings, {
     onUploaded: (bytes) => {
@@ -49,7 +49,7 @@ export async function replicateOnce(
     },
   })
   await refuseTakenTag(repository, options)
-  const context = replicaContext(options, repository, signals.stopped)
+  const context = replicaContext(options, repository, surroundings)
   const before = await preview(context)
   const outcome = await ship(options, context, before, surroundings)
   report(options, outcome, surroundings)

@@ -1,6 +1,9 @@
 /** How a command comes to a stream, and to the version that it was asked for. */
 import { closest, distance } from 'fastest-levenshtein'
 import { systemClock } from '../shared/clock.ts'
+import { readKeyEncryptionKey } from '../shared/encryption/key-encryption-key.ts'
+import { openKeyring } from '../shared/encryption/keyring.ts'
+import { StreamVaults } from '../shared/encryption/stream-vaults.ts'
 import { NotFoundError, UsageError } from '../shared/errors.ts'
 import type { ObjectStore } from '../shared/object-store/object-store.ts'
 import { openStore } from '../shared/object-store/open-store.ts'
@@ -9,7 +12,7 @@ import type { Pin } from '../shared/pin.ts'
 import type { VersionRecord } from '../shared/repository/log-record.ts'
 import { STREAMS_PREFIX } from '../shared/repository/object-keys.ts'
 import { resolvePin } from '../shared/repository/resolve-pin.ts'
-import { VersionLog, requireRecord } from '../shared/repository/version-log.ts'
+import { VersionLog, requireOpened } from '../shared/repository/version-log.ts'
 import type { StreamName } from '../shared/stream-name.ts'
 import { formatStreamName, parseStreamName } from '../shared/stream-name.ts'
 import type { Traffic } from './patient-store.ts'
@@ -54,10 +57,21 @@ export async function openStream(
   surroundings: Surroundings,
 ): Promise<StreamInRepository> {
   const repository = await openRepository(options, surroundings)
-  const log = new VersionLog(repository.store, options.stream, repository.patience)
+  const log = logOf(repository, options.stream, surroundings)
   const [newest] = await log.numbers({ limit: 1 })
   if (newest === undefined) throw await noSuchStream(repository.store, options.stream)
   return { ...repository, log }
+}
+
+/** Opens what is sealed with the key of the stream's namespace, which is looked for when it is needed first. */
+export function logOf(
+  { store, patience }: OpenRepository,
+  stream: StreamName,
+  { environment }: Pick<Surroundings, 'environment'>,
+): VersionLog {
+  const openKey = async () =>
+    openKeyring(store, stream.namespace, readKeyEncryptionKey(environment, 'HOLDFAST_KEY'))
+  return new VersionLog(store, stream, patience, new StreamVaults(stream, openKey))
 }
 
 async function noSuchStream(store: ObjectStore, stream: StreamName): Promise<NotFoundError> {
@@ -99,16 +113,20 @@ function isStreamName(text: string): boolean {
   }
 }
 
-/** The version that a pin names. Throws `NotFoundError` when it names none. */
-export async function findVersion(
-  { store, log }: StreamInRepository,
-  pin: Pin,
-): Promise<FoundVersion> {
+/** The number of the version that a pin names, for which no key is needed. Throws `NotFoundError` when it names none. */
+export async function findNumber({ store, log }: StreamInRepository, pin: Pin): Promise<number> {
   if (pin.kind === 'fresh')
     throw new UsageError('"fresh" is no version but the lack of one: name one that is there')
   const n = await resolvePin(store, log, pin)
   if (n === 0) throw nothingFor(log, pin)
-  const { record, modifiedAt } = await requireRecord(log, n)
+  return n
+}
+
+/** The version that a pin names, opened. Throws `NotFoundError` when it names none, `WrongKeyError` when it is sealed with another key. */
+export async function findVersion(from: StreamInRepository, pin: Pin): Promise<FoundVersion> {
+  const { log } = from
+  const n = await findNumber(from, pin)
+  const { record, modifiedAt } = await requireOpened(log, n)
   if (record.kind !== 'version') throw nothingFor(log, pin)
   return { record, modifiedAt }
 }

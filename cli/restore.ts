@@ -30,8 +30,15 @@ export async function restore(
   const from = await openStream(options, surroundings)
   const found = await findVersion(from, options.version)
   const manifest = await loadManifest(from.store, from.log, found.record.n)
+  const vault = await from.log.vaults.reading(found.record.key)
   const layout = layoutInto(directory, found.record, manifest)
-  const plan = await planInto(layout, manifest, new Date(found.record.scannedAt), systemClock)
+  const plan = await planInto(
+    layout,
+    manifest,
+    new Date(found.record.scannedAt),
+    systemClock,
+    vault,
+  )
   const restoration: Restoration = {
     ...found,
     stream: options.stream,
@@ -50,7 +57,7 @@ export async function restore(
   const result = await runInto(
     layout,
     plan,
-    { ...from, stream: options.stream },
+    { ...from, stream: options.stream, vault },
     ({ bytesDone, bytes, filesDone, files }) => {
       terminal.progress(
         `restoring: ${filesDone} of ${files} files, ${formatBytes(bytesDone)} of ${formatBytes(bytes)}`,

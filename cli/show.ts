@@ -38,7 +38,7 @@ export async function show(options: ShowOptions, surroundings: Surroundings): Pr
   const found = await findVersion(from, options.version)
   const { n } = found.record
   const manifest = await loadManifest(from.store, from.log, n)
-  const verified = (await standingVerdicts(from.store, options.stream, [n])).get(n)
+  const verified = (await standingVerdicts(from.store, options.stream, [n], from.log.vaults)).get(n)
   if (options.output === 'json') {
     terminal.printJson(showJson(options, found, manifest, verified))
     return EXIT.done

@@ -2,9 +2,9 @@
  * The bytes: each frame is fetched and decoded once, neighbours in one ranged GET, and every chunk in it rehashed.
  * Memory: two ranges on their way and one in work (8 MiB each, or one larger frame), and one decoded frame.
  */
-import { createHash } from 'node:crypto'
+import { isNamed } from '../shared/encryption/vault.ts'
 import { CorruptObjectError } from '../shared/errors.ts'
-import { MAX_FRAME_BYTES, decodeFrame } from '../shared/repository/frame.ts'
+import { MAX_FRAME_BYTES, openFrame } from '../shared/repository/frame.ts'
 import type { Moved } from '../shared/repository/moved-pack.ts'
 import { locateMoved } from '../shared/repository/moved-pack.ts'
 import { packKey } from '../shared/repository/object-keys.ts'
@@ -197,9 +197,10 @@ export class FrameCheck {
   /** @param read the frame's stored bytes, or the `CorruptObjectError` that says why there are none. */
   #check(frame: number, chunks: Iterable<number>, read: () => Buffer): void {
     const key = packKey(this.#from.log.stream, this.#placeOf(frame)?.object ?? this.#nameOf(frame))
+    const vault = this.#table.vaultOf(frame)
     let plain: Buffer
     try {
-      plain = decodeFrame(key, read(), this.#table.frame(frame))
+      plain = openFrame(vault, key, read(), this.#table.frame(frame))
     } catch (error) {
       if (!(error instanceof CorruptObjectError)) throw error
       this.findings.badFrames.add(frame)
@@ -208,7 +209,7 @@ export class FrameCheck {
     }
     this.#mark(chunks, (chunk) => {
       const { id, start, end } = this.#table.chunk(chunk)
-      return createHash('sha256').update(plain.subarray(start, end)).digest('hex') === id
+      return isNamed(vault, plain.subarray(start, end), id)
         ? undefined
         : `object ${key} is corrupt: chunk ${id} does not match its hash`
     })

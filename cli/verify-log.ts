@@ -73,12 +73,12 @@ async function readRecord(
   let object: StoredObject | undefined
   try {
     if (sizeBytes > wholeUpToBytes) {
-      const found = await log.record(n)
+      const found = await log.openedRecord(n)
       return found && { n, object: undefined, record: found.record, problem: undefined }
     }
     object = await store.get(versionKey(log.stream, n))
     if (object === undefined) return undefined
-    return { n, object, record: recordOfObject(log, n, object.body), problem: undefined }
+    return { n, object, record: await recordOfObject(log, n, object.body), problem: undefined }
   } catch (error) {
     if (!(error instanceof CorruptObjectError)) throw error
     return { n, object, record: undefined, problem: error.message }

@@ -1,6 +1,5 @@
 /** The packs that versions refer to: each says what it is, and the frames in them are read as far as was asked. */
 import * as v from 'valibot'
-import { requireClear } from '../shared/encryption/sealed-header.ts'
 import { CorruptObjectError } from '../shared/errors.ts'
 import type { Moved } from '../shared/repository/moved-pack.ts'
 import { locateMoved } from '../shared/repository/moved-pack.ts'
@@ -110,7 +109,7 @@ async function headerState(
   try {
     const found = await readHeader(store, key)
     if (found === undefined) return 'gone'
-    const header = v.safeParse(PackHeader, requireClear(key, found.header))
+    const header = v.safeParse(PackHeader, await log.openHeader(key, found.header))
     const isOwn =
       header.success &&
       header.output.name === pack &&

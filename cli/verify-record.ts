@@ -21,14 +21,15 @@ export async function recordResult(
   if (range === undefined) return undefined
   try {
     for (const notice of notices) await recordDamage(store, log.stream, notice)
-    const key = await recordVerdict(store, log.stream, {
+    const vault = await log.vaults.reading(result.keyId)
+    const verdict = {
       ...range,
       percent: coverage.percent,
       seed: coverage.percent === 100 ? null : coverage.seed,
       checked: { versions, chunks: checkedChunks, ofChunks: chunks, bytes: readBytes },
       damaged: [...damaged],
-    })
-    return { key }
+    }
+    return { key: await recordVerdict(store, log.stream, verdict, vault) }
   } catch (error) {
     const mayNotWrite =
       error instanceof AccessDeniedError ||

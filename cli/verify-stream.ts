@@ -53,6 +53,8 @@ export interface StreamResult {
   readonly notices: readonly DamageNotice[]
   /** Objects that nothing refers to: left by crashes, or by others. */
   readonly unreferenced: readonly string[]
+  /** The key that the newest sealed version is sealed with; undefined: none is. */
+  readonly keyId: string | undefined
 }
 
 /** @param only check this version alone, and what it refers to. */
@@ -169,7 +171,8 @@ class StreamRun {
       if (this.#isGone(n)) return
       // What a base has was added with it, unless it is gone and only this version still needs it.
       const isDelta = this.#only === undefined && !this.#isGone(record.manifest.base)
-      this.#table.add(isDelta ? changed : entries.values())
+      const vault = await this.#from.log.vaults.reading(record.key)
+      this.#table.add(isDelta ? changed : entries.values(), vault)
     } catch (error) {
       this.#unreadable.set(n, damageOf(error))
       this.#withoutManifest.add(this.#culprit(error, record))
@@ -221,6 +224,7 @@ class StreamRun {
     const numbers = [...this.#versions.map(({ n }) => n), ...this.#unreadable.keys()]
     return {
       stream: this.#stream,
+      keyId: this.#versions.findLast(({ key }) => key !== undefined)?.key,
       coverage: this.#coverage,
       versions: this.#versions.filter(({ n }) => !this.#isGone(n)).length,
       packs: this.#table.packs.length,

@@ -2,6 +2,8 @@
  * Every place in which a chunk lies, once, however many versions refer to it. Tables of numbers instead of objects:
  * about 100 bytes a chunk and 50 a frame, so that half a million chunks take 50 MB and not half a gigabyte.
  */
+import type { Vault } from '../shared/encryption/vault.ts'
+import { PLAIN_VAULT } from '../shared/encryption/vault.ts'
 import type { Entry, StoredChunk } from '../shared/repository/entry.ts'
 import { isHole } from '../shared/repository/entry.ts'
 import type { FrameRef } from '../shared/repository/frame.ts'
@@ -14,6 +16,8 @@ const CHUNK = { frame: ID_WORDS, start: ID_WORDS + 1, lengthBytes: ID_WORDS + 2 
 export class ChunkTable {
   readonly #packs: string[] = []
   readonly #packNumbers = new Map<string, number>()
+  /** What each object is sealed with: as the first version that refers to it, like all of them. */
+  readonly #vaults: Vault[] = []
   readonly #frames = new NumberRows(4)
   readonly #chunks = new NumberRows(ID_WORDS + 3)
 
@@ -30,10 +34,17 @@ export class ChunkTable {
     return this.#chunks.count
   }
 
-  add(entries: Iterable<Entry>): void {
+  /** @param vault what the version is sealed with whose entries these are. */
+  add(entries: Iterable<Entry>, vault: Vault): void {
     for (const entry of entries)
       if (entry.type === 'file')
         for (const chunk of entry.chunks) if (!isHole(chunk)) this.#chunks.add(this.#row(chunk))
+    while (this.#vaults.length < this.#packs.length) this.#vaults.push(vault)
+  }
+
+  /** What the object is sealed with in which a frame lies. */
+  vaultOf(frame: number): Vault {
+    return this.#vaults[this.packOf(frame)] ?? PLAIN_VAULT
   }
 
   /** The number of a chunk's place; undefined for one that was never added. */

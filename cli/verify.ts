@@ -8,12 +8,18 @@ import type { HoldfastError } from '../shared/errors.ts'
 import { NewerFormatError, NotFoundError, UsageError } from '../shared/errors.ts'
 import type { Pin } from '../shared/pin.ts'
 import { KEYS_PREFIX, STREAMS_PREFIX } from '../shared/repository/object-keys.ts'
-import { VersionLog } from '../shared/repository/version-log.ts'
 import type { StreamName } from '../shared/stream-name.ts'
 import { formatStreamName, parseStreamName } from '../shared/stream-name.ts'
 import { EXIT } from './exit-codes.ts'
 import type { OpenRepository, StreamInRepository } from './repository.ts'
-import { findVersion, listStreams, noRepository, openRepository, openStream } from './repository.ts'
+import {
+  findNumber,
+  listStreams,
+  logOf,
+  noRepository,
+  openRepository,
+  openStream,
+} from './repository.ts'
 import type { CommonOptions, Surroundings } from './surroundings.ts'
 import type { Coverage } from './verify-coverage.ts'
 import type { Recorded } from './verify-record.ts'
@@ -111,10 +117,7 @@ async function verifyOne(
 ): Promise<string[]> {
   const from = await openStream(options, surroundings)
   const { version } = options
-  await run.verify(
-    from,
-    version === undefined ? undefined : (await findVersion(from, version)).record.n,
-  )
+  await run.verify(from, version === undefined ? undefined : await findNumber(from, version))
   return []
 }
 
@@ -130,7 +133,7 @@ async function verifyAllStreams(
   if (names.length === 0)
     throw strays.length === 0 ? noRepository(repository.store) : onlyStrays(repository, strays)
   for (const name of names) {
-    const log = new VersionLog(repository.store, parseStreamName(name), repository.patience)
+    const log = logOf(repository, parseStreamName(name), surroundings)
     await run.verify({ ...repository, log }, undefined)
   }
   return strays

@@ -68,6 +68,7 @@ export async function versions(
       from.store,
       stream,
       rows.map(({ n }) => n),
+      from.log.vaults,
     ),
     prune: await readPrune(from.store, stream),
   }

@@ -2,7 +2,6 @@
  * Runs a snapshot plan: reads what has to be read, stores the chunks that the held version lacks, and says what the
  * next version will hold. It commits nothing.
  */
-import { hash } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Clock } from '../../shared/clock.ts'
 import type { ChunkRef, Entry, Fault, FileEntry } from '../../shared/repository/entry.ts'
@@ -15,6 +14,7 @@ import { ChunkIndex } from './chunk-index.ts'
 import { doubtfulSinceNs } from './doubt.ts'
 import { mendLinks } from './hard-links.ts'
 import type { HeldVersion } from './held-version.ts'
+import { reseal } from './reseal.ts'
 import { scannedEntry } from './scanner.ts'
 import type { SnapshotPlan } from './snapshot-plan.ts'
 import { metadataOf } from './snapshot-plan.ts'
@@ -51,6 +51,7 @@ export async function archive(
   const run = new ArchiveRun(layout, held, plan, writer, clock)
   run.sortKnown()
   await run.readAll()
+  if (held.foreign !== undefined) await reseal(held, held.foreign, run, run)
   mendLinks(held, run, run.links)
   const { changed, gone, refreshed, faults, doubtful } = run
   return { changed, gone, refreshed, faults, doubtful, packed: await writer.finish() }
@@ -127,7 +128,7 @@ class ArchiveRun implements ChunkKeeper {
   }
 
   keep(bytes: Buffer): ChunkRef {
-    const id = hash('sha256', bytes, 'buffer')
+    const id = this.#writer.vault.chunkId(bytes)
     const known = this.#held.chunk(id) ?? this.#chunks.find(id)
     return known ?? this.#chunks.note(this.#writer.add(id.toString('hex'), bytes))
   }

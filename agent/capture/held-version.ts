@@ -11,12 +11,20 @@ import { ChunkIndex } from './chunk-index.ts'
 
 type Counts = VersionRecord['counts']
 
+/** Brings a chunk's plain bytes, good until the next call. Rejects with `CorruptObjectError` when they are damaged or gone. */
+export type FetchForeign = (chunk: StoredChunk) => Buffer | Promise<Buffer>
+
 export class HeldVersion {
   #entries: EntryTable
   /** What the version does not hold as it was. */
   faults: readonly Fault[]
   /** A picture of the whole volume was taken against it: from then on hints tell what may differ. */
   isSeen = false
+  /**
+   * Set until the next commit: its bytes are in clear, or sealed with another key than what is written now, and nothing
+   * new may refer to them.
+   */
+  foreign: FetchForeign | undefined
   #counts: Counts = { files: 0, directories: 0, symlinks: 0, bytes: 0 }
   /** Made when it is first asked: a look that finds nothing needs none. */
   #chunks: ChunkIndex | undefined
@@ -56,8 +64,9 @@ export class HeldVersion {
     return this.#linked.has(name)
   }
 
-  /** @param id SHA-256, as bytes. */
+  /** @param id as bytes. */
   chunk(id: Buffer): StoredChunk | undefined {
+    if (this.foreign !== undefined) return undefined
     this.#chunks ??= indexOf(this.#entries)
     return this.#chunks.find(id)
   }
@@ -85,6 +94,7 @@ export class HeldVersion {
   /** Makes it the version that a commit has made of it. A version that was empty takes the changes' table over. */
   advance(changed: EntryTable, gone: ReadonlySet<string>, faults: readonly Fault[]): void {
     this.faults = faults
+    this.foreign = undefined
     if (this.#entries.size === 0) {
       this.#entries = changed
       this.#chunks = undefined

@@ -4,13 +4,14 @@
  * is verified against its hash.
  * Memory: `MAX_RANGES` ranges of `RANGE_BYTES`, and `MAX_FRAMES` decoded frames.
  */
-import { hash } from 'node:crypto'
+import type { Vault } from '../../shared/encryption/vault.ts'
+import { isNamed } from '../../shared/encryption/vault.ts'
 import { CorruptObjectError } from '../../shared/errors.ts'
 import type { ObjectStore } from '../../shared/object-store/object-store.ts'
 import type { Patience } from '../../shared/patience.ts'
 import { untilReachable } from '../../shared/patience.ts'
 import type { PackedFrame, StoredChunk } from '../../shared/repository/entry.ts'
-import { decodeFrameAside } from '../../shared/repository/frame.ts'
+import { openFrameAside } from '../../shared/repository/frame.ts'
 import { locateMoved } from '../../shared/repository/moved-pack.ts'
 import { packKey } from '../../shared/repository/object-keys.ts'
 import type { StreamName } from '../../shared/stream-name.ts'
@@ -37,6 +38,8 @@ interface Place {
 }
 
 export class ChunkSource {
+  /** Opens the version whose chunks these are, and names them. */
+  readonly vault: Vault
   readonly #store: ObjectStore
   readonly #stream: StreamName
   readonly #patience: Patience
@@ -56,7 +59,9 @@ export class ChunkSource {
     stream: StreamName,
     wanted: Iterable<StoredChunk>,
     patience: Patience,
+    vault: Vault,
   ) {
+    this.vault = vault
     this.#store = store
     this.#stream = stream
     this.#patience = patience
@@ -78,7 +83,7 @@ export class ChunkSource {
 
   #verified(chunk: StoredChunk, plain: Buffer): Buffer {
     const bytes = plain.subarray(chunk.start, chunk.start + chunk.lengthBytes)
-    if (hash('sha256', bytes) === chunk.id) return bytes
+    if (isNamed(this.vault, bytes, chunk.id)) return bytes
     throw new CorruptObjectError(
       packKey(this.#stream, chunk.frame.pack),
       `chunk ${chunk.id} does not match its hash`,
@@ -126,7 +131,7 @@ export class ChunkSource {
     const start = frame.offset - range.offset
     const stored =
       body?.subarray(start, start + frame.storedBytes) ?? (await this.#fetchMoved(frame))
-    return decodeFrameAside(packKey(this.#stream, range.pack), stored, frame)
+    return openFrameAside(this.vault, packKey(this.#stream, range.pack), stored, frame)
   }
 
   /** Undefined when there is no such object any more. */

@@ -1,5 +1,5 @@
 /** The only place that writes users' files. Each file: temporary, verified bytes, metadata, rename. */
-import { hash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import {
   chmodSync,
   closeSync,
@@ -22,6 +22,8 @@ import {
   unlinkSync,
   writeSync,
 } from 'node:fs'
+import type { Vault } from '../../shared/encryption/vault.ts'
+import { isNamed } from '../../shared/encryption/vault.ts'
 import { HoldfastError } from '../../shared/errors.ts'
 import type { Entry, FileEntry, StoredChunk } from '../../shared/repository/entry.ts'
 import { bytesOf, isHole, microseconds } from '../../shared/repository/entry.ts'
@@ -37,6 +39,8 @@ export type FetchChunk = (chunk: StoredChunk) => Buffer | Promise<Buffer>
 /** Where present bytes can be copied from instead of being fetched. */
 export interface PresentBytes {
   readonly location: string
+  /** Names chunks as the version does that is restored. */
+  readonly vault: Vault
   readonly offsets: ReadonlyMap<string, number>
 }
 
@@ -108,20 +112,22 @@ function partOf({ slice }: StoredChunk, bytes: Buffer): Buffer {
 
 interface OpenPresent {
   readonly fd: number
+  readonly vault: Vault
   readonly offsets: ReadonlyMap<string, number>
 }
 
-function openPresent({ location, offsets }: PresentBytes): OpenPresent {
-  return { fd: openSync(fsPath(location), constants.O_RDONLY | constants.O_NOFOLLOW), offsets }
+function openPresent({ location, vault, offsets }: PresentBytes): OpenPresent {
+  const fd = openSync(fsPath(location), constants.O_RDONLY | constants.O_NOFOLLOW)
+  return { fd, vault, offsets }
 }
 
 /** The chunk's bytes from the present file, if they are still there. */
-function copyOf({ fd, offsets }: OpenPresent, chunk: StoredChunk): Buffer | undefined {
+function copyOf({ fd, vault, offsets }: OpenPresent, chunk: StoredChunk): Buffer | undefined {
   const offset = offsets.get(chunk.id)
   if (offset === undefined) return undefined
   const bytes = Buffer.alloc(chunk.lengthBytes)
   const length = readSync(fd, bytes, 0, bytes.length, offset)
-  return length === bytes.length && hash('sha256', bytes) === chunk.id ? bytes : undefined
+  return length === bytes.length && isNamed(vault, bytes, chunk.id) ? bytes : undefined
 }
 
 function writeAll(fd: number, bytes: Buffer, position: number): void {

@@ -1,5 +1,6 @@
 /** A version into directories outside of any pod: no marks, no log; what is there is compared, and only what differs is fetched. */
 import type { Clock } from '../../shared/clock.ts'
+import type { Vault } from '../../shared/encryption/vault.ts'
 import { HoldfastError } from '../../shared/errors.ts'
 import type { ObjectStore } from '../../shared/object-store/object-store.ts'
 import type { Patience } from '../../shared/patience.ts'
@@ -26,9 +27,10 @@ export async function planInto(
   manifest: Manifest,
   scannedAt: Date,
   clock: Clock,
+  vault: Vault,
 ): Promise<RestorePlan> {
   const target = tableOf(manifest.entries)
-  const present = await inspect(layout, target, { scannedAt, touches: () => true, clock })
+  const present = await inspect(layout, target, { scannedAt, touches: () => true, clock, vault })
   const [first] = present.findings.unreadable
   if (first !== undefined)
     throw new HoldfastError(
@@ -46,10 +48,16 @@ export async function planInto(
 export async function runInto(
   layout: Layout,
   plan: RestorePlan,
-  from: { store: ObjectStore; stream: StreamName; patience: Patience },
+  from: { store: ObjectStore; stream: StreamName; patience: Patience; vault: Vault },
   onProgress: (progress: RestoreProgress) => void,
 ): Promise<RestoreResult & { fetchedBytes: number }> {
-  const source = new ChunkSource(from.store, from.stream, chunksToFetch(plan), from.patience)
+  const source = new ChunkSource(
+    from.store,
+    from.stream,
+    chunksToFetch(plan),
+    from.patience,
+    from.vault,
+  )
   const result = await runRestore(layout, plan, source, onProgress)
   return { ...result, fetchedBytes: source.fetchedBytes }
 }

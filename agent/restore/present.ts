@@ -1,7 +1,7 @@
 /** Looks at what is there before a restore: what certainly is as the version has it, and the chunks of what may be. */
-import { hash } from 'node:crypto'
 import { lstatSync } from 'node:fs'
 import type { Clock } from '../../shared/clock.ts'
+import type { Vault } from '../../shared/encryption/vault.ts'
 import type { ChunkRef, Entry, FileEntry } from '../../shared/repository/entry.ts'
 import { sameEntry } from '../../shared/repository/entry.ts'
 import type { EntryTable } from '../../shared/repository/entry-table.ts'
@@ -37,12 +37,14 @@ export interface InspectOptions {
   /** What is not touched is not looked at, either. */
   readonly touches: (name: string) => boolean
   readonly clock: Clock
+  /** Names chunks as the version does. */
+  readonly vault: Vault
 }
 
 export async function inspect(
   layout: Layout,
   target: EntryTable,
-  { scannedAt, touches, clock }: InspectOptions,
+  { scannedAt, touches, clock, vault }: InspectOptions,
 ): Promise<Present> {
   const look = new Look(layout, target, scannedAt)
   const walker = new Walker(layout, {
@@ -54,7 +56,7 @@ export async function inspect(
   const { same, others, files, toRead, hasContent } = look
   for (const [name, hardLinkOf] of toRead) {
     const scanned = others.get(name) as ScannedEntry
-    const chunks = await chunksOf(locationOf(layout, name), clock)
+    const chunks = await chunksOf(locationOf(layout, name), clock, vault)
     if (chunks !== undefined) look.compare(scanned, hardLinkOf, chunks)
   }
   return { same, others, files, findings: walker.findings, hasContent }
@@ -123,7 +125,7 @@ class Look {
   /** A version's own remark that an entry was carried on is no difference. */
   #wanted(row: number): Entry {
     const { stale: _carriedOn, ...entry } = this.#target.at(row)
-    return entry as Entry
+    return entry
   }
 }
 
@@ -156,9 +158,10 @@ function isCertain(wanted: FileEntry, there: ScannedEntry): boolean {
 export async function chunksOf(
   location: string,
   clock: Clock,
+  vault: Vault,
 ): Promise<readonly ChunkRef[] | undefined> {
   try {
-    const read = await readStable(location, IDENTIFY, clock)
+    const read = await readStable(location, identify(vault), clock)
     return read?.chunks
   } catch (error) {
     if (error instanceof Error && 'syscall' in error) return undefined
@@ -168,7 +171,13 @@ export async function chunksOf(
 
 const NOWHERE = { frame: { pack: 'v0', offset: 0, storedBytes: 0, plainBytes: 0 }, start: 0 }
 
-const IDENTIFY: ChunkKeeper = {
-  keep: (bytes) => ({ ...NOWHERE, id: hash('sha256', bytes), lengthBytes: bytes.length }),
-  room: () => undefined,
+function identify(vault: Vault): ChunkKeeper {
+  return {
+    keep: (bytes) => ({
+      ...NOWHERE,
+      id: vault.chunkId(bytes).toString('hex'),
+      lengthBytes: bytes.length,
+    }),
+    room: () => undefined,
+  }
 }

@@ -8,6 +8,7 @@
  */
 import { lstatSync } from 'node:fs'
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { Vault } from '../../shared/encryption/vault.ts'
 import { CorruptObjectError, HoldfastError } from '../../shared/errors.ts'
 import type { Entry, FileEntry } from '../../shared/repository/entry.ts'
 import { bytesOf, isHole } from '../../shared/repository/entry.ts'
@@ -117,7 +118,8 @@ class RestoreRun {
   async #writeFile(entry: FileEntry): Promise<void> {
     const location = this.#locate(entry.name)
     const present = this.#plan.present.get(entry.name)
-    const bytes = present === undefined ? undefined : presentBytes(location, present)
+    const bytes =
+      present === undefined ? undefined : presentBytes(location, present, this.#source.vault)
     // A stale log would be played into the restored database.
     if (isDatabase(this.#layout, entry.name))
       for (const suffix of SQLITE_SIDE_FILES) remove(location + suffix, 'file')
@@ -189,14 +191,14 @@ class RestoreRun {
   }
 }
 
-function presentBytes(location: string, present: FileEntry): PresentBytes {
+function presentBytes(location: string, present: FileEntry, vault: Vault): PresentBytes {
   const offsets = new Map<string, number>()
   let offset = 0
   for (const chunk of present.chunks) {
     if (!isHole(chunk) && chunk.slice === undefined) offsets.set(chunk.id, offset)
     offset += bytesOf(chunk)
   }
-  return { location, offsets }
+  return { location, vault, offsets }
 }
 
 /** The declared path itself, or where it would be. */

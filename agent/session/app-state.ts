@@ -122,13 +122,18 @@ export class AppState {
     this.#sawContent = false
   }
 
-  /** Files whose times do not prove that they are as the held version has them, because it saw them so soon after. */
-  doubtSince({ entries }: HeldVersion, scannedAt: Date): void {
+  /**
+   * Files whose times do not prove that they are as the held version has them, because it saw them so soon after; all
+   * of them where its bytes are foreign, since they have to be stored anew.
+   */
+  doubtSince(held: HeldVersion, scannedAt: Date): void {
+    const { entries } = held
     const sinceNs = doubtfulSinceNs(scannedAt)
     const doubtful = new Set<string>()
     for (const row of entries.rows()) {
       const entry = entries.glanceAt(row)
-      if (entry.type === 'file' && entry.ctimeNs > sinceNs) doubtful.add(entry.name)
+      if (entry.type !== 'file') continue
+      if (held.foreign !== undefined || entry.ctimeNs > sinceNs) doubtful.add(entry.name)
     }
     this.#doubtful = doubtful
   }

@@ -5,20 +5,19 @@
  *   capture (bytes first) → payload → PUT n+1 → acknowledged
  *                                   → taken: the next number, or, superseded, a branch of its own
  */
+import type { Vault } from '../../shared/encryption/vault.ts'
 import type { ObjectStore } from '../../shared/object-store/object-store.ts'
 import type { Clock } from '../../shared/clock.ts'
 import type { Patience } from '../../shared/patience.ts'
 import { DeltaChain } from '../../shared/repository/delta-chain.ts'
-import type { Entry, Fault } from '../../shared/repository/entry.ts'
-import type { EntryTable } from '../../shared/repository/entry-table.ts'
+import type { Fault } from '../../shared/repository/entry.ts'
 import type { LogRecord, RecordedImage, VersionRecord } from '../../shared/repository/log-record.ts'
-import type { ManifestDelta } from '../../shared/repository/manifest.ts'
 import { EMPTY_MANIFEST } from '../../shared/repository/manifest.ts'
 import { PackWriter } from '../../shared/repository/pack-writer.ts'
-import type { VersionPayload } from '../../shared/repository/version-object.ts'
 import { encodeVersion, encodeVersionPayload } from '../../shared/repository/version-object.ts'
 import { HeldVersion } from '../capture/held-version.ts'
 import type { Picture } from './app-state.ts'
+import { ChangedNames, deltaAfter } from './capture-delta.ts'
 import type { Draft, LogWriter } from './log-writer.ts'
 import { isSuperseded } from './log-writer.ts'
 
@@ -50,6 +49,15 @@ export interface CommitResult {
   readonly doubtful: ReadonlySet<string>
 }
 
+export interface CommitterStart {
+  readonly standing: Standing
+  readonly held: HeldVersion
+  readonly chain: DeltaChain
+  /** Seals everything that is committed. */
+  readonly vault: Vault
+  readonly onCommitting?: () => void
+}
+
 export class Committer {
   #standing: Standing
   #held: HeldVersion
@@ -58,6 +66,7 @@ export class Committer {
   #heldAtMs: number
   readonly #store: ObjectStore
   readonly #writer: LogWriter
+  readonly #vault: Vault
   readonly #facts: AppFacts
   readonly #patience: Patience
   readonly #clock: Clock
@@ -68,12 +77,13 @@ export class Committer {
     writer: LogWriter,
     facts: AppFacts,
     patience: Patience,
-    start: { standing: Standing; held: HeldVersion; chain: DeltaChain; onCommitting?: () => void },
+    start: CommitterStart,
   ) {
     this.#store = store
     this.#writer = writer
     this.#facts = facts
     this.#patience = patience
+    this.#vault = start.vault
     this.#clock = patience.clock
     this.#standing = start.standing
     this.#held = start.held
@@ -100,7 +110,12 @@ export class Committer {
   ): Promise<CommitResult | undefined> {
     for (;;) {
       this.#dropStaleHold()
-      const packs = new PackWriter(this.#store, this.#writer.log.stream, this.#patience)
+      const packs = new PackWriter(
+        this.#store,
+        this.#writer.log.stream,
+        this.#patience,
+        this.#vault,
+      )
       const capture = await take(this.#held, packs)
       if (capture === undefined) return undefined
       for (const entry of capture.refreshed.values()) this.#held.refresh(entry)
@@ -122,13 +137,15 @@ export class Committer {
     const counts = this.#held.countsAfter(capture.changed, capture.gone)
     const changed = new ChangedNames(capture)
     const plan = this.#chain.plan(changed, counts.files + counts.directories + counts.symlinks)
-    const payload = await this.#encodePayload(capture, plan.names)
+    const delta = deltaAfter(this.#held.entries, capture, plan.names)
+    const payload = await encodeVersionPayload(capture.packed.inline, delta, this.#vault)
     const draft = this.#draft(capture, why, counts, {
       ...payload.manifest,
       base: plan.base,
       depth: plan.depth,
     })
-    const encode = (record: LogRecord) => encodeVersion(record as VersionRecord, payload)
+    const encode = (record: LogRecord) =>
+      encodeVersion(record as VersionRecord, payload, this.#vault)
     for (;;) {
       const appended = await this.#writer.tryAppend(draft, encode, this.#signUntilMs(capture))
       if (appended.outcome === 'created') {
@@ -154,24 +171,6 @@ export class Committer {
         if (head?.writer === writer && parent !== this.#standing.parent) return this.#adopt(parent)
       }
     }
-  }
-
-  /** The delta's entries are those of the state after this capture, for every name that changed since its base. */
-  #encodePayload(capture: Picture, names: ReadonlySet<string> | 'all'): Promise<VersionPayload> {
-    const { entries } = this.#held
-    const { changed, gone, faults, packed } = capture
-    const isThere = (name: string) => !gone.has(name) && (changed.has(name) || entries.has(name))
-    const entryAfter = (name: string) =>
-      gone.has(name) ? undefined : (changed.get(name) ?? entries.get(name))
-    const delta: ManifestDelta =
-      names === 'all'
-        ? { changed: allAfter(entries, changed, gone), gone: [], faults }
-        : {
-            changed: inOrder(names, entryAfter),
-            gone: [...names].filter((name) => !isThere(name)),
-            faults,
-          }
-    return encodeVersionPayload(packed.inline, delta)
   }
 
   #draft(
@@ -238,46 +237,6 @@ export class Committer {
       lineage: `${lineage}/${this.#writer.identity.writer}`,
     }
     return this.#forgetHeld()
-  }
-}
-
-/** The entries of these names that are there, one at a time: they may be many. */
-function* inOrder(
-  names: ReadonlySet<string>,
-  entryOf: (name: string) => Entry | undefined,
-): Generator<Entry> {
-  for (const name of [...names].toSorted()) {
-    const entry = entryOf(name)
-    if (entry !== undefined) yield entry
-  }
-}
-
-/** All entries after a capture, one at a time. */
-function* allAfter(
-  held: EntryTable,
-  changed: EntryTable,
-  gone: ReadonlySet<string>,
-): Generator<Entry> {
-  for (const row of held.rows()) {
-    const name = held.nameAt(row)
-    if (!gone.has(name) && !changed.has(name)) yield held.at(row)
-  }
-  yield* changed.values()
-}
-
-/** The names that a capture changes; a set of them is made only where it is short. */
-class ChangedNames implements Iterable<string> {
-  readonly size: number
-  readonly #capture: Picture
-
-  constructor(capture: Picture) {
-    this.#capture = capture
-    this.size = capture.changed.size + capture.gone.size
-  }
-
-  *[Symbol.iterator](): Generator<string> {
-    yield* this.#capture.changed.keys()
-    yield* this.#capture.gone
   }
 }
 

@@ -41,7 +41,7 @@ export async function fulfil(
   const held = written
     ? new HeldVersion({ ...target.manifest, entries: await asWritten(context, target) })
     : undefined
-  return mainCommitter(context, open, line, target, held)
+  return mainCommitter(context, open, line, target, prepared.vault, held)
 }
 
 /**

@@ -2,6 +2,7 @@
  * An agent that comes to a running app (a restarted sidecar, a start without S3, a command outside of any pod) never
  * changes a byte. It takes the main line only if the head came from its volume, else it opens a branch.
  */
+import type { Vault } from '../../shared/encryption/vault.ts'
 import { HeldVersion } from '../capture/held-version.ts'
 import { currentLineage } from '../../shared/repository/log-state.ts'
 import { DeltaChain } from '../../shared/repository/delta-chain.ts'
@@ -13,7 +14,7 @@ import type { LineageState } from './lineage.ts'
 import { continues, isAhead } from './lineage.ts'
 import type { LogView } from './log-writer.ts'
 import { openDraft, probeFence } from './open.ts'
-import { mainCommitter, markOf } from './preparation.ts'
+import { mainCommitter, markOf, writingVault } from './preparation.ts'
 import type { VersionState } from './version-state.ts'
 import { loadVersionState } from './version-state.ts'
 
@@ -28,6 +29,7 @@ export async function join(
   known?: VersionState,
 ): Promise<Committer> {
   const { writer, status } = context
+  const vault = await writingVault(context)
   for (;;) {
     const view = await writer.look()
     const line = await lineToJoin(context, view, claim)
@@ -39,9 +41,9 @@ export async function join(
     if (opened.outcome !== 'created') continue
     await context.step('opened')
     await probeFence(context, opened.n, opened.body)
-    if (line !== undefined) return joinMain(context, line, opened.n, known)
+    if (line !== undefined) return joinMain(context, line, opened.n, vault, known)
     status.set({ line: 'superseded' })
-    return branchCommitter(context, opened.n, draft.lineage)
+    return branchCommitter(context, opened.n, draft.lineage, vault)
   }
 }
 
@@ -72,6 +74,7 @@ async function joinMain(
   context: Context,
   line: LineageState,
   open: number,
+  vault: Vault,
   known: VersionState | undefined,
 ): Promise<Committer> {
   const { state, store, writer, patience, request } = context
@@ -86,7 +89,7 @@ async function joinMain(
     mine,
     marked.map(({ volume }) => volume),
   )
-  return mainCommitter(context, open, own, target)
+  return mainCommitter(context, open, own, target, vault)
 }
 
 function branchDraft(context: Context, view: LogView) {
@@ -101,13 +104,14 @@ function branchDraft(context: Context, view: LogView) {
 }
 
 /** A volume without a mark gets the branch's: it is not the main line's, and the app has run on it. */
-function branchCommitter(context: Context, open: number, lineage: string): Committer {
+function branchCommitter(context: Context, open: number, lineage: string, vault: Vault): Committer {
   const { store, writer, facts, patience, state, request } = context
   const line = { lineage, request: request?.text ?? null }
   return new Committer(store, writer, facts, patience, {
     standing: { open, main: false, lineage, parent: 0 },
     held: new HeldVersion(EMPTY_MANIFEST),
     chain: new DeltaChain(),
+    vault,
     onCommitting: () => {
       state.ensureMarks(markOf(context, open, line, { dirty: false, settled: true }))
     },

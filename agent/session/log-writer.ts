@@ -82,7 +82,7 @@ export class LogWriter {
     const n = this.#view.n + 1
     const unstated = this.#fill(draft, n)
     const state = advance(this.#view.state, unstated)
-    const record = { ...unstated, log: state } as LogRecord
+    const record: LogRecord = { ...unstated, log: state }
     const body = encode(record)
     const outcome = await this.log.create(n, record.id, body, signUntilMs)
     if (outcome === 'created') {

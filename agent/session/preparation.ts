@@ -1,4 +1,6 @@
 /** A start before it writes anything: its checks, and what it will do. */
+import type { Vault } from '../../shared/encryption/vault.ts'
+import { untilReachable } from '../../shared/patience.ts'
 import { formatStreamName } from '../../shared/stream-name.ts'
 import { HeldVersion } from '../capture/held-version.ts'
 import type { Mark } from '../volume/mark.ts'
@@ -8,7 +10,7 @@ import type { Decision } from './decide.ts'
 import type { Rehydration } from './rehydrate.ts'
 import { planRehydration } from './rehydrate.ts'
 import type { VersionState } from './version-state.ts'
-import { chainOf, loadVersionState } from './version-state.ts'
+import { chainOf, foreignBytes, loadVersionState } from './version-state.ts'
 import type { VolumeCheck } from './volume-check.ts'
 import { checkVolumes } from './volume-check.ts'
 
@@ -22,12 +24,15 @@ export interface Preparation {
   readonly target: VersionState
   /** Undefined: the volume is the head, or newer, and stays. */
   readonly rehydration: Rehydration | undefined
+  /** Seals what is written from now on. */
+  readonly vault: Vault
 }
 
 /** Everything that can be checked is checked here, and nothing is written. Throws a `HoldfastError` that says what forbids the start. */
 export async function prepare(context: Context, decision: ActiveDecision): Promise<Preparation> {
   const { state } = context
   const { line } = decision
+  const vault = await writingVault(context)
   const volumes = await checkVolumes(context, line)
   const version = decision.kind === 'restore' ? decision.version : (line.head?.version ?? 0)
   const target = await loadVersionState(
@@ -41,7 +46,12 @@ export async function prepare(context: Context, decision: ActiveDecision): Promi
   const rehydration = needed
     ? await planRehydration(context, target, places, !volumes.dirty)
     : undefined
-  return { decision, volumes, target, rehydration }
+  return { decision, volumes, target, rehydration, vault }
+}
+
+/** What everything new is sealed with, by the key that is there now. Throws a `WrongKeyError`, or waits for the store. */
+export function writingVault({ writer, patience }: Context): Promise<Vault> {
+  return untilReachable(() => writer.log.vaults.writing(), patience)
 }
 
 /** `latest` of a stream without versions is what the volume holds: nothing is emptied for it, as it is for `fresh`. */
@@ -67,15 +77,18 @@ export function mainCommitter(
   open: number,
   line: { lineage: string; request: string | null },
   target: VersionState,
+  vault: Vault,
   held: HeldVersion = new HeldVersion(target.manifest),
 ): Committer {
   const { store, writer, facts, patience, state } = context
   state.beginAnew()
+  held.foreign = foreignBytes({ ...context, log: writer.log }, target, vault)
   if (target.record !== undefined) state.doubtSince(held, new Date(target.record.scannedAt))
   return new Committer(store, writer, facts, patience, {
     standing: { open, main: true, lineage: line.lineage, parent: target.version },
     held,
-    chain: chainOf(target, state.layout.roots),
+    chain: chainOf(target, state.layout.roots, vault),
+    vault,
     onCommitting: () => {
       state.ensureMarks(markOf(context, open, line, { dirty: false, settled: true }))
     },

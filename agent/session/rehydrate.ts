@@ -49,7 +49,12 @@ export async function planRehydration(
   const { record } = target
   const scannedAt = trustTimes && record !== undefined ? new Date(record.scannedAt) : undefined
   const { clock } = context.patience
-  const present = await inspect(layout, entries, { scannedAt, touches, clock })
+  const present = await inspect(layout, entries, {
+    scannedAt,
+    touches,
+    clock,
+    vault: target.vault,
+  })
   refuseUnreadable(layout, present.findings)
   const plan = planRestore(entries, target.manifest.faults, present)
   requireSpace(layout, plan)
@@ -96,7 +101,13 @@ export async function runRehydration(
   { target, plan }: Rehydration,
 ): Promise<RestoreResult> {
   const { state, status, store, writer, patience } = context
-  const source = new ChunkSource(store, writer.log.stream, chunksToFetch(plan), patience)
+  const source = new ChunkSource(
+    store,
+    writer.log.stream,
+    chunksToFetch(plan),
+    patience,
+    target.vault,
+  )
   const label = target.version === 0 ? 'the empty state' : `v${target.version}`
   status.set({ phase: 'restoring', reason: `restoring ${label}` })
   let shown = -1
@@ -113,6 +124,7 @@ export async function runRehydration(
       status.set({ reason: `restoring ${label}: ${percent}% (${filesDone} of ${files} files)` })
     },
   )
+  state.leftMuch = true
   const [first] = result.lost
   if (first !== undefined)
     throw new LostBytesError(

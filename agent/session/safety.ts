@@ -9,7 +9,7 @@ import type { Context } from './context.ts'
 import { isSuperseded } from './log-writer.ts'
 import type { Preparation } from './preparation.ts'
 import type { VersionState } from './version-state.ts'
-import { chainOf, loadVersionState } from './version-state.ts'
+import { chainOf, foreignBytes, loadVersionState } from './version-state.ts'
 
 /** What the volume holds cannot all be read, so a restore would lose some of it. */
 export class PartialSafetyError extends HoldfastError {}
@@ -65,7 +65,7 @@ async function saveBeside(context: Context, prepared: Preparation, open: number)
  */
 async function safetyCommitter(
   context: Context,
-  { decision }: Preparation,
+  { decision, vault }: Preparation,
   open: number,
   isHead: boolean,
 ): Promise<Committer> {
@@ -75,6 +75,7 @@ async function safetyCommitter(
   const from = { store, log: writer.log, patience }
   const base: VersionState = await loadVersionState(from, isHead ? parent : 0, state.layout.roots)
   const held = new HeldVersion(isHead ? base.manifest : EMPTY_MANIFEST)
+  held.foreign = foreignBytes(from, base, vault)
   if (base.record !== undefined) state.doubtSince(held, new Date(base.record.scannedAt))
   const standing: Standing = isHead
     ? { open, main: true, lineage, parent }
@@ -82,7 +83,8 @@ async function safetyCommitter(
   return new Committer(store, writer, facts, patience, {
     standing,
     held,
-    chain: chainOf(base, state.layout.roots),
+    chain: chainOf(base, state.layout.roots, vault),
+    vault,
   })
 }
 

@@ -6,11 +6,10 @@
 import * as v from 'valibot'
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import { CorruptObjectError } from '../errors.ts'
+import { SEALED_FORMAT } from '../repository/log-record.ts'
 import { seal, unseal } from './seal.ts'
 import { WrongKeyError } from './wrong-key-error.ts'
 
-/** The `format` of objects with sealed frames: readers that know only 1 refuse them. */
-export const SEALED_FORMAT = 2
 /** As for headers: what a hostile object says of itself is not unpacked beyond it. */
 const MAX_HIDDEN_BYTES = 64 * 1024 ** 2
 

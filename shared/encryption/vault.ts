@@ -48,6 +48,11 @@ export const PLAIN_VAULT: Vault = {
   openHeader: requireClear,
 }
 
+/** Are these the bytes that the chunk with this id, in hex, has? */
+export function isNamed(vault: Vault, plain: Buffer, id: string): boolean {
+  return vault.chunkId(plain).toString('hex') === id
+}
+
 export function createVault(dataKey: Buffer, keyId: string, stream: StreamName): Vault {
   const name = formatStreamName(stream)
   const framePurpose = `holdfast/1 frame ${name}`

@@ -7,9 +7,13 @@ import {
   zstdDecompressSync,
 } from 'node:zlib'
 import { promisify } from 'node:util'
+import type { Vault } from '../encryption/vault.ts'
 import { CorruptObjectError } from '../errors.ts'
 
-/** Where a frame lies in its object. As many stored as plain bytes: not compressed; fewer: zstd. */
+/**
+ * Where a frame lies in its object. As many stored as plain bytes: not compressed; fewer: zstd. Where it is sealed, what
+ * that adds is counted with the stored ones.
+ */
 export interface FrameRef {
   readonly offset: number
   readonly storedBytes: number
@@ -54,7 +58,33 @@ function isIncompressible(plain: Buffer): boolean {
   return zstdCompressSync(sample, OPTIONS).length > sample.length * 0.97
 }
 
-/** The plain bytes of a frame. Throws `CorruptObjectError` when they are not what the reference says. */
+/** What is stored of a frame. */
+export async function sealFrame(vault: Vault, plain: Buffer): Promise<Buffer> {
+  return vault.seal(await encodeFrame(plain))
+}
+
+/** The plain bytes of a frame as it is stored. Throws as `decodeFrame` does. */
+export function openFrame(vault: Vault, key: string, stored: Buffer, ref: FrameRef): Buffer {
+  requireSane(key, stored, ref)
+  return decodeFrame(key, vault.open(key, stored), unsealed(vault, ref))
+}
+
+/** As `openFrame`; a large frame is decompressed by another thread. */
+export async function openFrameAside(
+  vault: Vault,
+  key: string,
+  stored: Buffer,
+  ref: FrameRef,
+): Promise<Buffer> {
+  requireSane(key, stored, ref)
+  return decodeFrameAside(key, vault.open(key, stored), unsealed(vault, ref))
+}
+
+function unsealed({ sealBytes }: Vault, ref: FrameRef): FrameRef {
+  return sealBytes === 0 ? ref : { ...ref, storedBytes: ref.storedBytes - sealBytes }
+}
+
+/** The plain bytes of a frame that is not sealed, or is opened. Throws `CorruptObjectError` when they are not what the reference says. */
 export function decodeFrame(key: string, stored: Buffer, ref: FrameRef): Buffer {
   requireSane(key, stored, ref)
   if (ref.storedBytes === ref.plainBytes) return stored
@@ -66,11 +96,7 @@ export function decodeFrame(key: string, stored: Buffer, ref: FrameRef): Buffer 
 }
 
 /** As `decodeFrame`; a large frame is decompressed by another thread. */
-export async function decodeFrameAside(
-  key: string,
-  stored: Buffer,
-  ref: FrameRef,
-): Promise<Buffer> {
+async function decodeFrameAside(key: string, stored: Buffer, ref: FrameRef): Promise<Buffer> {
   if (ref.plainBytes < ASIDE_BYTES || ref.storedBytes === ref.plainBytes)
     return decodeFrame(key, stored, ref)
   requireSane(key, stored, ref)

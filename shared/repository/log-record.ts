@@ -6,6 +6,8 @@ import * as v from 'valibot'
 import { CorruptObjectError } from '../errors.ts'
 
 export const FORMAT = 1
+/** Of objects in which something is sealed: readers that know only 1 refuse them. */
+export const SEALED_FORMAT = 2
 /** The lineage before any restore. A restore record with number n starts the lineage `L<n>`. */
 export const FIRST_LINEAGE = 'L0'
 
@@ -108,7 +110,10 @@ const ClosedSchema = v.object({ ...common, kind: v.literal('closed') })
 
 const VersionSchema = v.object({
   ...common,
+  format: v.picklist([FORMAT, SEALED_FORMAT]),
   kind: v.literal('version'),
+  /** The id of the data key that it is sealed with, and all that it refers to; absent: in clear. */
+  key: v.exactOptional(Text),
   /** `change`: the app wrote; `safety`: what a restore was about to overwrite; `stop`: the last flush; `backup`: asked for. */
   reason: v.picklist(['change', 'safety', 'stop', 'backup']),
   tag: v.nullable(Text),
@@ -120,6 +125,7 @@ const VersionSchema = v.object({
   counts: v.object({ files: Count, directories: Count, symlinks: Count, bytes: Count }),
   /** What this commit added: entries that changed or went, and stored bytes of new chunks. */
   added: v.object({ changed: Count, gone: Count, storedBytes: Count }),
+  /** Empty in the header of a sealed version until that is opened. */
   roots: v.array(v.object({ path: Text, as: v.picklist(['files', 'sqlite']) })),
   images: v.array(v.object({ container: Text, image: Text, digest: v.optional(Text) })),
   templateHash: v.nullable(Text),
@@ -165,6 +171,8 @@ export function parseLogRecord(key: string, header: unknown, stream: string, n: 
   const record = result.output
   if (record.stream !== stream || record.n !== n)
     throw new CorruptObjectError(key, `it says that it is v${record.n} of ${record.stream}`)
+  if (record.kind === 'version' && (record.format === FORMAT) !== (record.key === undefined))
+    throw new CorruptObjectError(key, 'its header does not say whether it is sealed')
   requireOrder(key, record)
   return record
 }

@@ -1,4 +1,5 @@
 /** One pack while it is filled: its frames, copied to where they will lie, and what its header says of them. */
+import type { Vault } from '../encryption/vault.ts'
 import type { StreamName } from '../stream-name.ts'
 import { formatStreamName } from '../stream-name.ts'
 import type { PackedFrame, StoredChunk } from './entry.ts'
@@ -9,21 +10,23 @@ import { MAGIC, encodeTail } from './object-file.ts'
 /** A pack is full when it holds this much. */
 const PACK_BYTES = 8 * 1024 * 1024
 /** Also when it holds so many chunks: very many tiny files must not make a header that no reader takes. */
-const PACK_CHUNKS = 64 * 1024
+const PACK_CHUNKS = 32 * 1024
 
 type OpenPlace = { -readonly [K in keyof PackedFrame]: PackedFrame[K] }
 
 export class PackBody {
   readonly name = newPackName()
   readonly #stream: StreamName
+  readonly #vault: Vault
   #body: Buffer
   #filled = MAGIC.length
   #chunks = 0
   readonly #frames: { place: OpenPlace; chunks: readonly StoredChunk[] }[] = []
 
   /** @param spare a buffer that is used no more. */
-  constructor(stream: StreamName, spare: Buffer = Buffer.alloc(0)) {
+  constructor(stream: StreamName, vault: Vault, spare: Buffer = Buffer.alloc(0)) {
     this.#stream = stream
+    this.#vault = vault
     this.#body = spare
   }
 
@@ -60,7 +63,7 @@ export class PackBody {
 
   /** The whole object. */
   encode(): Buffer {
-    const tail = encodeTail(this.#header())
+    const tail = encodeTail(this.#vault.sealHeader(this.#header(), 'frames'))
     this.#reserve(tail.length)
     MAGIC.copy(this.#body)
     tail.copy(this.#body, this.#filled)
@@ -78,7 +81,7 @@ export class PackBody {
   }
 
   /** A pack tells what it holds without any manifest: its frames, and the chunks in each as `[id, start, length]`. */
-  #header(): object {
+  #header() {
     return {
       format: FORMAT,
       kind: 'pack',

@@ -4,12 +4,13 @@
  * Memory: `MAX_FRAMES` frames and `1 + MAX_UPLOADS` packs, about 45 MiB; their buffers are used again and again, since
  * the garbage collector takes its time with large ones.
  */
+import type { Vault } from '../encryption/vault.ts'
 import type { ObjectStore } from '../object-store/object-store.ts'
 import type { Patience } from '../patience.ts'
 import { untilReachable } from '../patience.ts'
 import type { StreamName } from '../stream-name.ts'
 import type { PackedFrame, StoredChunk } from './entry.ts'
-import { encodeFrame } from './frame.ts'
+import { sealFrame } from './frame.ts'
 import { packKey } from './object-keys.ts'
 import { PackBody } from './pack-body.ts'
 
@@ -48,6 +49,8 @@ interface OpenFrame {
 }
 
 export class PackWriter {
+  /** Names and seals what is added. */
+  readonly vault: Vault
   readonly #store: ObjectStore
   readonly #stream: StreamName
   readonly #patience: Patience
@@ -63,11 +66,12 @@ export class PackWriter {
   readonly #uploads = new Set<Promise<void>>()
   #failure: Error | undefined
 
-  constructor(store: ObjectStore, stream: StreamName, patience: Patience) {
+  constructor(store: ObjectStore, stream: StreamName, patience: Patience, vault: Vault) {
+    this.vault = vault
     this.#store = store
     this.#stream = stream
     this.#patience = patience
-    this.#pack = new PackBody(stream)
+    this.#pack = new PackBody(stream, vault)
   }
 
   /** Adds a copy of a chunk's plain bytes; the reference is whole after `finish`. */
@@ -127,7 +131,7 @@ export class PackWriter {
     const frame = this.#frame
     if (frame === undefined) return
     this.#frame = undefined
-    const stored = encodeFrame(frame.plain.subarray(0, frame.place.plainBytes))
+    const stored = sealFrame(this.vault, frame.plain.subarray(0, frame.place.plainBytes))
     stored.catch(() => undefined) // whoever places it sees the error
     this.#placing = this.#placing
       .then(async () => this.#place(frame, await stored))
@@ -154,15 +158,13 @@ export class PackWriter {
     this.#pack.setPlaces(name)
     const body = this.#pack.encode()
     const upload = this.#upload(packKey(this.#stream, name), body)
-      .then(() => {
-        this.#spareBodies.push(Buffer.from(body.buffer))
-      })
+      .then(() => void this.#spareBodies.push(Buffer.from(body.buffer)))
       .catch((error: Error) => {
         this.#failure ??= error
       })
       .finally(() => this.#uploads.delete(upload))
     this.#uploads.add(upload)
-    this.#pack = new PackBody(this.#stream, this.#spareBodies.pop())
+    this.#pack = new PackBody(this.#stream, this.vault, this.#spareBodies.pop())
   }
 
   /** The name is new and random, so whatever has it already is this very body: an earlier attempt that won. */

@@ -2,6 +2,7 @@
  * What holds of one version after many verdicts: the newest says when it was looked at last, and damage that any of
  * them found stands until a later run has read every byte and found none.
  */
+import type { StreamVaults } from '../encryption/stream-vaults.ts'
 import { CorruptObjectError } from '../errors.ts'
 import type { ObjectStore } from '../object-store/object-store.ts'
 import type { StreamName } from '../stream-name.ts'
@@ -26,13 +27,14 @@ export async function standingVerdicts(
   store: ObjectStore,
   stream: StreamName,
   versions: readonly number[],
+  vaults: StreamVaults,
 ): Promise<ReadonlyMap<number, StandingVerdict>> {
   const standing = new Map<number, StandingVerdict>()
   const open = new Set(versions)
   for (const verdict of await listVerdicts(store, stream)) {
     const covered = [...open].filter((n) => n >= verdict.from && n <= verdict.to)
     if (covered.length === 0) continue
-    const damaged = verdict.sound ? [] : await damagedIn(store, stream, verdict)
+    const damaged = verdict.sound ? [] : await damagedIn(store, stream, verdict, vaults)
     for (const n of covered) {
       standing.set(n, merge(standing.get(n), verdict, damageOf(n, damaged, verdict.at)))
       // It has read everything: nothing that is older says more.
@@ -48,9 +50,10 @@ async function damagedIn(
   store: ObjectStore,
   stream: StreamName,
   { key, from, to }: ListedVerdict,
+  vaults: StreamVaults,
 ): Promise<DamagedVersions[]> {
   try {
-    return (await readVerdict(store, stream, key)).damaged
+    return (await readVerdict(store, stream, key, vaults)).damaged
   } catch (error) {
     if (!(error instanceof CorruptObjectError)) throw error
     const problem = `a verification found damage in v${from} to v${to}, and its verdict cannot be read: ${error.message}`

@@ -5,11 +5,14 @@
  * verification itself.
  */
 import * as v from 'valibot'
+import { keyIdOfHeader } from '../encryption/sealed-header.ts'
+import type { StreamVaults } from '../encryption/stream-vaults.ts'
+import type { Vault } from '../encryption/vault.ts'
 import { CorruptObjectError } from '../errors.ts'
 import type { ObjectStore } from '../object-store/object-store.ts'
 import type { StreamName } from '../stream-name.ts'
 import { formatStreamName } from '../stream-name.ts'
-import { FORMAT } from './log-record.ts'
+import { FORMAT, SEALED_FORMAT } from './log-record.ts'
 import { decodeHeader, encodeObject } from './object-file.ts'
 import type { VerdictFacts } from './object-keys.ts'
 import { factsOfVerdictKey, verdictKey, verdictsPrefix } from './object-keys.ts'
@@ -30,7 +33,7 @@ const DamagedSchema = v.object({
 export type DamagedVersions = v.InferOutput<typeof DamagedSchema>
 
 export const VerdictSchema = v.object({
-  format: v.literal(FORMAT),
+  format: v.picklist([FORMAT, SEALED_FORMAT]),
   kind: v.literal('verdict'),
   stream: v.string(),
   from: Version,
@@ -65,20 +68,25 @@ export async function listVerdicts(
   })
 }
 
-/** Writes a verdict under the next free number. Returns its key. */
+/**
+ * Writes a verdict under the next free number. Returns its key.
+ * @param vault hides the names of files.
+ */
 export async function recordVerdict(
   store: ObjectStore,
   stream: StreamName,
   verdict: NewVerdict,
+  vault: Vault,
 ): Promise<string> {
   const { from, to, percent, damaged } = verdict
-  const body = encodeObject([], {
+  const header = {
     format: FORMAT,
     kind: 'verdict',
     stream: formatStreamName(stream),
     ...verdict,
     damaged: firstNames(damaged),
-  })
+  }
+  const body = encodeObject([], vault.sealHeader(header, 'damaged'))
   const [newest] = await store.list(verdictsPrefix(stream), { limit: 1 })
   let number = newest === undefined ? 0 : (factsOfVerdictKey(newest.key)?.number ?? 0)
   for (;;) {
@@ -99,15 +107,18 @@ function firstNames(damaged: readonly DamagedVersions[]): DamagedVersions[] {
   })
 }
 
-/** Throws `CorruptObjectError`, also when the object has gone. */
+/** Throws `CorruptObjectError`, also when the object has gone; `WrongKeyError` where it is sealed with another key. */
 export async function readVerdict(
   store: ObjectStore,
   stream: StreamName,
   key: string,
+  vaults: StreamVaults,
 ): Promise<Verdict> {
   const object = await store.get(key)
   if (object === undefined) throw new CorruptObjectError(key, 'it is not there any more')
-  const result = v.safeParse(VerdictSchema, decodeHeader(key, object.body))
+  const header = decodeHeader(key, object.body)
+  const vault = await vaults.reading(keyIdOfHeader(header))
+  const result = v.safeParse(VerdictSchema, vault.openHeader(key, header))
   if (!result.success || result.output.stream !== formatStreamName(stream))
     throw new CorruptObjectError(key, 'it does not say what a verification found')
   return result.output

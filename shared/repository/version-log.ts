@@ -2,7 +2,8 @@
  * The version log of one stream: numbered objects, each created once by a conditional PUT, which is the commit.
  * What is acknowledged is what is in S3: a PUT without an answer is repeated, same bytes, until its fate is known.
  */
-import { requireClear } from '../encryption/sealed-header.ts'
+import { keyIdOfHeader } from '../encryption/sealed-header.ts'
+import { StreamVaults } from '../encryption/stream-vaults.ts'
 import { CorruptObjectError, NotFoundError } from '../errors.ts'
 import type { ObjectStore } from '../object-store/object-store.ts'
 import { UnreachableError } from '../object-store/object-store.ts'
@@ -35,22 +36,51 @@ export interface LoggedNumber {
 
 export class VersionLog {
   readonly stream: StreamName
+  readonly vaults: StreamVaults
   readonly #store: ObjectStore
   readonly #patience: Patience
 
-  constructor(store: ObjectStore, stream: StreamName, patience: Patience) {
+  /** @param vaults without them, sealed versions are not opened. */
+  constructor(
+    store: ObjectStore,
+    stream: StreamName,
+    patience: Patience,
+    vaults = new StreamVaults(stream),
+  ) {
     this.stream = stream
+    this.vaults = vaults
     this.#store = store
     this.#patience = patience
   }
 
-  /** The record with this number; undefined when there is none (never written, or pruned). */
+  /**
+   * The record with this number; undefined when there is none (never written, or pruned). No key is needed, since who
+   * may write never depends on one: what is sealed in the header stays so.
+   */
   async record(n: number): Promise<LoggedRecord | undefined> {
+    return this.#read(n, (_key, header) => Promise.resolve(header))
+  }
+
+  /** As `record`, with what is sealed in its header. Throws a `WrongKeyError` where the key is another one, or none is given. */
+  async openedRecord(n: number): Promise<LoggedRecord | undefined> {
+    return this.#read(n, (key, header) => this.openHeader(key, header))
+  }
+
+  /** The header of an object of this stream as it was before it was sealed; one in clear as it is. */
+  async openHeader(key: string, header: unknown): Promise<unknown> {
+    return (await this.vaults.reading(keyIdOfHeader(header))).openHeader(key, header)
+  }
+
+  async #read(
+    n: number,
+    open: (key: string, header: unknown) => Promise<unknown>,
+  ): Promise<LoggedRecord | undefined> {
     const key = versionKey(this.stream, n)
     const found = await readHeader(this.#store, key)
     if (found === undefined) return undefined
     const { header, modifiedAt, sizeBytes } = found
-    const record = parseLogRecord(key, requireClear(key, header), formatStreamName(this.stream), n)
+    const opened = await open(key, header)
+    const record = parseLogRecord(key, opened, formatStreamName(this.stream), n)
     return { record, modifiedAt, sizeBytes }
   }
 
@@ -112,8 +142,15 @@ export class VersionLog {
 
 /** As `log.record`, but its absence is an error that names the stream and the newest versions that are there. */
 export async function requireRecord(log: VersionLog, n: number): Promise<LoggedRecord> {
-  const found = await log.record(n)
-  if (found !== undefined) return found
+  return (await log.record(n)) ?? refuseMissing(log, n)
+}
+
+/** As `log.openedRecord`, and absence is an error. */
+export async function requireOpened(log: VersionLog, n: number): Promise<LoggedRecord> {
+  return (await log.openedRecord(n)) ?? refuseMissing(log, n)
+}
+
+async function refuseMissing(log: VersionLog, n: number): Promise<never> {
   const newest = await log.numbers({ limit: 1 })
   const stream = formatStreamName(log.stream)
   throw new NotFoundError(
@@ -123,9 +160,13 @@ export async function requireRecord(log: VersionLog, n: number): Promise<LoggedR
   )
 }
 
-/** Checks a whole version object, as `verify` reads it. Throws `CorruptObjectError`. */
-export function recordOfObject(log: VersionLog, n: number, object: Buffer): LogRecord {
+/** Checks and opens a whole version object, as `verify` reads it. Throws `CorruptObjectError`, or `WrongKeyError`. */
+export async function recordOfObject(
+  log: VersionLog,
+  n: number,
+  object: Buffer,
+): Promise<LogRecord> {
   const key = versionKey(log.stream, n)
-  const header = requireClear(key, decodeHeader(key, object))
+  const header = await log.openHeader(key, decodeHeader(key, object))
   return parseLogRecord(key, header, formatStreamName(log.stream), n)
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Manifest, ManifestDelta, ManifestLine } from './manifest.ts'
 import { EMPTY_MANIFEST, ManifestDecoder, Places, encodeManifest } from './manifest.ts'
+import type { Vault } from '../encryption/vault.ts'
 import { CorruptObjectError, NotFoundError } from '../errors.ts'
 import type { ObjectStore } from '../object-store/object-store.ts'
 import { formatStreamName } from '../stream-name.ts'
@@ -9,20 +10,22 @@ import { parentName } from './entry.ts'
 import type { Entries } from './entry-table.ts'
 import { EntryTable } from './entry-table.ts'
 import type { FrameRef } from './frame.ts'
-import { decodeFrame, encodeFrame } from './frame.ts'
+import { openFrame, sealFrame } from './frame.ts'
 import type { VersionRecord } from './log-record.ts'
 import { versionKey } from './object-keys.ts'
-import { MAGIC, encodeObject } from './object-file.ts'
-import { INLINE_PACK } from './pack-writer.ts'
-import type { VersionLog } from './version-log.ts'
-import { requireRecord } from './version-log.ts'
+import { MAGIC, encodeTail } from './object-file.ts'
+import { INLINE_BYTES, INLINE_PACK } from './pack-writer.ts'
+import type { LoggedRecord, VersionLog } from './version-log.ts'
+import { requireOpened, requireRecord } from './version-log.ts'
 
 /** Blocks of a manifest are fetched together up to this many stored bytes. */
 const FETCH_BYTES = 4 * 1024 * 1024
 
 /** The frames of a version object, ready for whatever number its commit gets: small commits' bytes, then the manifest. */
 export interface VersionPayload {
-  readonly frames: readonly Buffer[]
+  /** The object as far as it is known, with room for the header behind it. */
+  readonly body: Buffer
+  readonly bodyBytes: number
   readonly manifest: Omit<VersionRecord['manifest'], 'base' | 'depth'>
 }
 
@@ -30,27 +33,58 @@ export interface VersionPayload {
 export async function encodeVersionPayload(
   inline: readonly Buffer[],
   delta: ManifestDelta,
+  vault: Vault,
 ): Promise<VersionPayload> {
-  const frames = [...inline]
-  const offset = MAGIC.length + inline.reduce((sum, frame) => sum + frame.length, 0)
+  const body = new GrowingBuffer()
+  for (const part of [MAGIC, ...inline]) body.add(part)
+  const offset = body.length
   const blocks: [number, number][] = []
   const hash = createHash('sha256')
   for (const plain of encodeManifest(delta, INLINE_PACK)) {
     hash.update(plain)
-    const stored = await encodeFrame(plain)
-    frames.push(stored)
+    const stored = await sealFrame(vault, plain)
+    body.add(stored)
     blocks.push([stored.length, plain.length])
   }
-  return { frames, manifest: { offset, blocks, sha256: hash.digest('hex') } }
+  const sha256 = vault.idOfDigest(hash.digest()).toString('hex')
+  const manifest = { offset, blocks, sha256 }
+  return { body: body.bytes, bodyBytes: body.length, manifest }
 }
 
-export function encodeVersion(record: VersionRecord, payload: VersionPayload): Buffer {
-  return encodeObject(payload.frames, record)
+/** The whole object; overwrites what an earlier call for the same payload has given back. */
+export function encodeVersion(
+  record: VersionRecord,
+  payload: VersionPayload,
+  vault: Vault,
+): Buffer {
+  const tail = encodeTail(vault.sealHeader(record, 'roots'))
+  const { body, bodyBytes } = payload
+  if (bodyBytes + tail.length > body.length)
+    return Buffer.concat([body.subarray(0, bodyBytes), tail])
+  tail.copy(body, bodyBytes)
+  return body.subarray(0, bodyBytes + tail.length)
+}
+
+/** Room that is not written to yet takes no memory, so there is plenty. */
+class GrowingBuffer {
+  bytes = Buffer.from(new ArrayBuffer(2 * INLINE_BYTES))
+  length = 0
+
+  add(part: Buffer): void {
+    if (this.length + part.length > this.bytes.length) {
+      const before = this.bytes
+      this.bytes = Buffer.from(new ArrayBuffer((this.length + part.length) * 4))
+      before.copy(this.bytes, 0, 0, this.length)
+    }
+    part.copy(this.bytes, this.length)
+    this.length += part.length
+  }
 }
 
 /**
  * The manifest of version `n`: the full one that its chain of deltas begins with, and the deltas in order.
- * Version 0 is "nothing". Throws `NotFoundError` when it is no version, `CorruptObjectError` when a link is damaged.
+ * Version 0 is "nothing". Throws `NotFoundError` when it is no version, `CorruptObjectError` when a link is damaged,
+ * `WrongKeyError` when one is sealed with another key.
  */
 export async function loadManifest(
   store: ObjectStore,
@@ -60,7 +94,7 @@ export async function loadManifest(
   if (n === 0) return EMPTY_MANIFEST
   const chain: VersionRecord[] = []
   for (let next = n; next !== 0;) {
-    const record = await requireVersion(log, next)
+    const record = await openVersion(log, next)
     chain.push(record)
     next = record.manifest.base
   }
@@ -120,6 +154,7 @@ export async function* readDelta(
   places = new Places(),
 ): AsyncGenerator<Iterable<ManifestLine>> {
   const key = versionKey(log.stream, record.n)
+  const vault = await log.vaults.reading(record.key)
   const decoder = new ManifestDecoder(key, `v${record.n}`, places)
   const hash = createHash('sha256')
   for (const group of groupsOf(record.manifest)) {
@@ -133,12 +168,12 @@ export async function* readDelta(
     for (const block of group) {
       const start = block.offset - first.offset
       const stored = object.body.subarray(start, start + block.storedBytes)
-      const plain = decodeFrame(key, stored, block)
+      const plain = openFrame(vault, key, stored, block)
       hash.update(plain)
       yield decoder.decode(plain)
     }
   }
-  if (hash.digest('hex') !== record.manifest.sha256)
+  if (vault.idOfDigest(hash.digest()).toString('hex') !== record.manifest.sha256)
     throw new CorruptObjectError(key, 'its manifest does not match its hash')
   decoder.end()
 }
@@ -162,9 +197,17 @@ function groupsOf({ offset, blocks }: VersionRecord['manifest']): FrameRef[][] {
 
 /** As `requireRecord`, of a version; a record that is no version is an error that says what it is. */
 export async function requireVersion(log: VersionLog, n: number): Promise<VersionRecord> {
-  const { record } = await requireRecord(log, n)
+  return versionOf(log, await requireRecord(log, n))
+}
+
+/** As `requireVersion`, with what is sealed in its header. */
+export async function openVersion(log: VersionLog, n: number): Promise<VersionRecord> {
+  return versionOf(log, await requireOpened(log, n))
+}
+
+function versionOf(log: VersionLog, { record }: LoggedRecord): VersionRecord {
   if (record.kind === 'version') return record
   throw new NotFoundError(
-    `v${n} of ${formatStreamName(log.stream)} is a record ("${record.kind}"), no version${record.parent === 0 ? '' : `; the version before it is v${record.parent}`}`,
+    `v${record.n} of ${formatStreamName(log.stream)} is a record ("${record.kind}"), no version${record.parent === 0 ? '' : `; the version before it is v${record.parent}`}`,
   )
 }

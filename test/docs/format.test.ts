@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import * as v from 'valibot'
 import { describe, expect, it } from 'vitest'
+import { StreamVaults } from '../../shared/encryption/stream-vaults.ts'
 import { MARK_NAME } from '../../agent/volume/layout.ts'
 import { MarkSchema, readMark } from '../../agent/volume/mark.ts'
 import {
@@ -149,7 +150,7 @@ describe('the examples', () => {
     const key = verdictKey(STREAM, { number: 2, from, to, percent, sound: damaged.length === 0 })
     expect(text).toContain(`\`${key.slice('v1/streams/shop/shop/0/'.length)}\``)
     store.objects.set(key, { body: encodeObject([], header), modifiedAt: new Date() })
-    expect(await readVerdict(store, STREAM, key)).toEqual(header)
+    expect(await readVerdict(store, STREAM, key, new StreamVaults(STREAM))).toEqual(header)
   })
 
   it('of the notice of damage is one, about a chunk of the manifest', async () => {

@@ -3,6 +3,7 @@
  * the real prune over it. What each version holds is known beside the store, so that every one that resolves can be
  * read back and compared.
  */
+import { PLAIN_VAULT } from '../../shared/encryption/vault.ts'
 import { pruneStream, type PruneOrder, type PruneResult } from '../../cli/prune-stream.ts'
 import type { PruneSeams } from '../../cli/prune-steps.ts'
 import { DeltaChain } from '../../shared/repository/delta-chain.ts'
@@ -123,12 +124,13 @@ export class PrunedWorld {
     const payload = await encodeVersionPayload(
       packed ? [] : frames,
       deltaOf(writer.files, plan.names),
+      PLAIN_VAULT,
     )
     const { name, open, lineage, branch, parent } = writer
     const manifest = { ...payload.manifest, base: plan.base, depth: plan.depth }
     const own = { writer: name, open, lineage, branch, parent, manifest, ...parts }
     const record = this.#append(unstated('version', n, own), (stated) =>
-      encodeVersion(stated as VersionRecord, payload),
+      encodeVersion(stated as VersionRecord, payload, PLAIN_VAULT),
     ) as VersionRecord
     writer.chain.committed(n, plan, changed)
     writer.parent = n

@@ -14,7 +14,7 @@ import { openStore } from '../../shared/object-store/open-store.ts'
 import type { LogRecord, LogState, VersionRecord } from '../../shared/repository/log-record.ts'
 import { EMPTY_LOG } from '../../shared/repository/log-state.ts'
 import { VersionLog } from '../../shared/repository/version-log.ts'
-import { loadManifest } from '../../shared/repository/version-object.ts'
+import { loadManifest, openVersion } from '../../shared/repository/version-object.ts'
 import type { StreamName } from '../../shared/stream-name.ts'
 import type { AgentPod } from './agent-pod.ts'
 import type { AgentProcess } from './agent-process.ts'
@@ -87,9 +87,10 @@ export class RepositoryView {
     const manifest = await loadManifest(this.store, this.log, version)
     const layout = layoutOfDirectories([into], [])
     const target = tableOf(manifest.entries)
-    const options = { scannedAt: undefined, touches: () => true, clock: systemClock }
+    const vault = await this.log.vaults.reading((await openVersion(this.log, version)).key)
+    const options = { scannedAt: undefined, touches: () => true, clock: systemClock, vault }
     const plan = planRestore(target, manifest.faults, await inspect(layout, target, options))
-    const source = new ChunkSource(this.store, STREAM, chunksToFetch(plan), IMPATIENT)
+    const source = new ChunkSource(this.store, STREAM, chunksToFetch(plan), IMPATIENT, vault)
     const { lost } = await runRestore(layout, plan, source)
     if (lost.length > 0) throw new Error(`v${version} lost ${JSON.stringify(lost)}`)
     return treeOf(into)

@@ -5,6 +5,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { PLAIN_VAULT } from '../../../shared/encryption/vault.ts'
 import { EntryTable } from '../../../shared/repository/entry-table.ts'
 import { systemClock } from '../../../shared/clock.ts'
 import { createFileStore } from '../../../shared/object-store/file-store.ts'
@@ -41,7 +42,7 @@ function layoutOf(database: string): Layout {
 
 /** Captures until there is something new, and makes it what the next capture extends. */
 async function capture(state: AppState, held: HeldVersion): Promise<Entry | undefined> {
-  const packs = new PackWriter(store, STREAM, PATIENCE)
+  const packs = new PackWriter(store, STREAM, PATIENCE, PLAIN_VAULT)
   const taken = await state.take(held, packs)
   if (taken === undefined) return undefined
   if (taken.packed.inline.length > 0) {
@@ -60,10 +61,15 @@ async function capture(state: AppState, held: HeldVersion): Promise<Entry | unde
 async function restore(database: string, entry: Entry): Promise<void> {
   const layout = layoutOf(database)
   const target = EntryTable.of([entry])
-  const options = { scannedAt: undefined, touches: () => true, clock: systemClock }
+  const options = {
+    scannedAt: undefined,
+    touches: () => true,
+    clock: systemClock,
+    vault: PLAIN_VAULT,
+  }
   const present = await inspect(layout, target, options)
   const plan = planRestore(target, [], present)
-  const source = new ChunkSource(store, STREAM, chunksToFetch(plan), PATIENCE)
+  const source = new ChunkSource(store, STREAM, chunksToFetch(plan), PATIENCE, PLAIN_VAULT)
   expect((await runRestore(layout, plan, source)).lost).toEqual([])
 }
 
@@ -154,7 +160,7 @@ test('what is no database is listed as unreadable, and never taken for a version
   const state = new AppState(layoutOf(database), systemClock)
   const taken = await state.take(
     new HeldVersion(EMPTY_MANIFEST),
-    new PackWriter(store, STREAM, PATIENCE),
+    new PackWriter(store, STREAM, PATIENCE, PLAIN_VAULT),
   )
   expect(taken?.changed.size).toBe(0)
   expect(taken?.faults).toEqual([{ name: '0', kind: 'unreadable', why: 'file is not a database' }])

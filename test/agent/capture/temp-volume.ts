@@ -3,6 +3,8 @@ import { execFileSync } from 'node:child_process'
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import type { Vault } from '../../../shared/encryption/vault.ts'
+import { PLAIN_VAULT } from '../../../shared/encryption/vault.ts'
 import type { Capture } from '../../../agent/capture/archiver.ts'
 import { archive } from '../../../agent/capture/archiver.ts'
 import { HeldVersion } from '../../../agent/capture/held-version.ts'
@@ -31,16 +33,18 @@ export class TempVolume {
   readonly dir: string
   readonly layout: Layout
   readonly store: MemoryStore
+  readonly vault: Vault
   clock: Clock = laterClock
   held = new HeldVersion(EMPTY_MANIFEST)
   doubtful: ReadonlySet<string> = new Set()
   #n = 0
 
-  constructor(options: { exclude?: string[]; store?: MemoryStore } = {}) {
+  constructor(options: { exclude?: string[]; store?: MemoryStore; vault?: Vault } = {}) {
     const base = mkdtempSync(path.join(tmpdir(), 'volume-'))
     chmodSync(base, 0o777) // tests run parts as another user
     this.dir = path.join(base, 'data')
     this.store = options.store ?? new MemoryStore()
+    this.vault = options.vault ?? PLAIN_VAULT
     this.layout = layoutOfDirectories([this.dir], options.exclude ?? [])
   }
 
@@ -53,7 +57,7 @@ export class TempVolume {
     const options = { doubtful: this.doubtful, hints: undefined, uid: 0 }
     const { plan } = await surveyAll(this.layout, this.held, options)
     afterScan()
-    const writer = new PackWriter(this.store, STREAM, patience())
+    const writer = new PackWriter(this.store, STREAM, patience(), this.vault)
     return archive(this.layout, this.held, plan, writer, this.clock)
   }
 

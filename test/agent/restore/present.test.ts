@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
+import { PLAIN_VAULT } from '../../../shared/encryption/vault.ts'
 import { scan } from '../../../agent/capture/scanner.ts'
 import { inspect } from '../../../agent/restore/present.ts'
 import { systemClock } from '../../../shared/clock.ts'
@@ -14,7 +15,7 @@ async function chunksOf(volume: TempVolume, scannedAt: Date | undefined): Promis
   if (there === undefined) throw new Error('0/a is not there')
   const claimed: FileEntry = { ...there, type: 'file', chunks: [{ hole: there.sizeBytes }] }
   const target = EntryTable.of([claimed])
-  const options = { scannedAt, touches: () => true, clock: systemClock }
+  const options = { scannedAt, touches: () => true, clock: systemClock, vault: PLAIN_VAULT }
   const { files, same } = await inspect(volume.layout, target, options)
   return same[0] === 1 ? claimed.chunks : files.get('0/a')?.chunks
 }

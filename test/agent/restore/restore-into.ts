@@ -13,7 +13,12 @@ import { STREAM, laterClock } from '../capture/temp-volume.ts'
 
 export async function plan(manifest: Manifest, to: TempVolume): Promise<RestorePlan> {
   const target = tableOf(manifest.entries)
-  const options = { scannedAt: laterClock.now(), touches: () => true, clock: laterClock }
+  const options = {
+    scannedAt: laterClock.now(),
+    touches: () => true,
+    clock: laterClock,
+    vault: to.vault,
+  }
   return planRestore(target, manifest.faults, await inspect(to.layout, target, options))
 }
 
@@ -26,7 +31,7 @@ export async function restore(
 ): Promise<RestoreResult & { plan: RestorePlan; fetchedBytes: number }> {
   const planned = await plan(manifest, to)
   afterPlan(planned)
-  const source = new ChunkSource(from.store, STREAM, chunksToFetch(planned), patience())
+  const source = new ChunkSource(from.store, STREAM, chunksToFetch(planned), patience(), from.vault)
   const result = await runRestore(to.layout, planned, source)
   return { ...result, plan: planned, fetchedBytes: source.fetchedBytes }
 }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import * as fc from 'fast-check'
 import { expect, it, vi } from 'vitest'
+import { PLAIN_VAULT } from '../../../shared/encryption/vault.ts'
 import { AccessDeniedError } from '../../../shared/object-store/object-store.ts'
 import type { StoredChunk } from '../../../shared/repository/entry.ts'
 import { decodeFrame } from '../../../shared/repository/frame.ts'
@@ -27,7 +28,7 @@ function read(store: MemoryStore, chunk: StoredChunk): Buffer {
 
 it('carries a small commit inside the version object: no other object is written', async () => {
   const store = new MemoryStore()
-  const writer = new PackWriter(store, STREAM, patience())
+  const writer = new PackWriter(store, STREAM, patience(), PLAIN_VAULT)
   const bytes = [Buffer.from('one'), Buffer.from('two'), randomBytes(500_000)]
   const chunks = bytes.map((each) => add(writer, each))
   const packed = await writer.finish()
@@ -46,7 +47,7 @@ it('writes packs when there is more, each of which tells what it holds', async (
       fc.array(fc.integer({ min: 1, max: 3 * MIB }), { minLength: 1, maxLength: 12 }),
       async (sizes) => {
         const store = new MemoryStore()
-        const writer = new PackWriter(store, STREAM, patience())
+        const writer = new PackWriter(store, STREAM, patience(), PLAIN_VAULT)
         const bytes = [INLINE_BYTES + 1, ...sizes].map((size) => randomBytes(size))
         const chunks: StoredChunk[] = []
         for (const each of bytes) {
@@ -78,7 +79,7 @@ it('writes packs when there is more, each of which tells what it holds', async (
 
 it('takes a copy: what becomes of the bytes afterwards is no concern of the chunk', async () => {
   const store = new MemoryStore()
-  const writer = new PackWriter(store, STREAM, patience())
+  const writer = new PackWriter(store, STREAM, patience(), PLAIN_VAULT)
   const shared = Buffer.alloc(1000)
   const chunks: { chunk: StoredChunk; bytes: Buffer }[] = []
   for (let i = 0; i < 3000; i += 1) {
@@ -93,7 +94,7 @@ it('takes a copy: what becomes of the bytes afterwards is no concern of the chun
 
 it('lays frames down in the order in which their chunks were added, whichever is compressed first', async () => {
   const store = new MemoryStore()
-  const writer = new PackWriter(store, STREAM, patience())
+  const writer = new PackWriter(store, STREAM, patience(), PLAIN_VAULT)
   const chunks: StoredChunk[] = []
   for (let i = 0; i < 12; i += 1) {
     await writer.room()
@@ -107,7 +108,7 @@ it('lays frames down in the order in which their chunks were added, whichever is
 })
 
 it('the reference to a chunk is whole only after finish: what a small file shares with others is one frame', async () => {
-  const writer = new PackWriter(new MemoryStore(), STREAM, patience())
+  const writer = new PackWriter(new MemoryStore(), STREAM, patience(), PLAIN_VAULT)
   const [one, two] = [add(writer, Buffer.from('one')), add(writer, Buffer.from('two'))]
   expect(one.frame).toBe(two.frame)
   const packed = await writer.finish()
@@ -120,7 +121,7 @@ it('never names a pack by its content: the same bytes make another name', async 
   const names = new Set<string>()
   const bytes = randomBytes(2 * MIB)
   for (let i = 0; i < 2; i += 1) {
-    const writer = new PackWriter(new MemoryStore(), STREAM, patience())
+    const writer = new PackWriter(new MemoryStore(), STREAM, patience(), PLAIN_VAULT)
     const chunk = add(writer, bytes)
     await writer.finish()
     names.add(chunk.frame.pack)
@@ -132,7 +133,7 @@ it('finishes only when every byte is in the store', async () => {
   const store = new MemoryStore()
   const held = Promise.withResolvers<void>()
   store.beforeCreate = () => held.promise
-  const writer = new PackWriter(store, STREAM, patience())
+  const writer = new PackWriter(store, STREAM, patience(), PLAIN_VAULT)
   add(writer, randomBytes(2 * MIB))
   let finished = false
   const finishing = writer.finish().then(() => (finished = true))
@@ -148,7 +149,7 @@ it('gives no more room when two packs are on their way and four frames wait: mem
   const store = new MemoryStore()
   const waiting: (() => void)[] = []
   store.beforeCreate = () => new Promise((resolve) => waiting.push(resolve))
-  const writer = new PackWriter(store, STREAM, patience())
+  const writer = new PackWriter(store, STREAM, patience(), PLAIN_VAULT)
   const bytes = randomBytes(16 * MIB)
   let added = 0
   const adding = (async () => {
@@ -170,7 +171,7 @@ it('gives no more room when two packs are on their way and four frames wait: mem
 it('an upload that is refused comes out of finish, and nothing is taken for stored', async () => {
   const store = new MemoryStore()
   store.beforeCreate = () => Promise.reject(new AccessDeniedError('no'))
-  const writer = new PackWriter(store, STREAM, patience())
+  const writer = new PackWriter(store, STREAM, patience(), PLAIN_VAULT)
   add(writer, randomBytes(17 * MIB))
   await expect(writer.finish()).rejects.toThrow(AccessDeniedError)
 })
@@ -180,7 +181,7 @@ it('goes on asking through an outage, and says since when the oldest upload is u
   const clock = new HandClock()
   clock.ms = 1000
   store.fateOf = () => (clock.ms < 100_000 ? 'answer lost' : 'answered')
-  const writer = new PackWriter(store, STREAM, { clock })
+  const writer = new PackWriter(store, STREAM, { clock }, PLAIN_VAULT)
   add(writer, randomBytes(2 * MIB))
   const packed = await writer.finish()
   expect(packed.oldestUploadMs).toBe(1000)
@@ -189,7 +190,7 @@ it('goes on asking through an outage, and says since when the oldest upload is u
 
 it('splits very many tiny chunks over several packs, so that each header can be read', async () => {
   const store = new MemoryStore()
-  const writer = new PackWriter(store, STREAM, patience())
+  const writer = new PackWriter(store, STREAM, patience(), PLAIN_VAULT)
   // Frames are closed by their bytes: 64 bytes each make 16,384 chunks in a frame.
   for (let i = 0; i < 150_000; i += 1) {
     await writer.room()

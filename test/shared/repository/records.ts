@@ -1,4 +1,5 @@
 /** Records as a writer would make them, for tests that need a log. */
+import { PLAIN_VAULT } from '../../../shared/encryption/vault.ts'
 import { EMPTY_LOG, advance } from '../../../shared/repository/log-state.ts'
 import type { UnstatedRecord } from '../../../shared/repository/log-state.ts'
 import type { LogRecord, LogState } from '../../../shared/repository/log-record.ts'
@@ -87,7 +88,7 @@ export class TestLog {
 
   async add(unnumbered: UnstatedRecord, delta?: ManifestDelta): Promise<void> {
     this.state = advance(this.state, unnumbered)
-    const record = { ...unnumbered, log: this.state } as LogRecord
+    const record: LogRecord = { ...unnumbered, log: this.state }
     const body =
       record.kind === 'version' ? await versionBody(record, delta) : encodeObject([], record)
     this.#store.objects.set(versionKey(STREAM, record.n), {
@@ -98,7 +99,15 @@ export class TestLog {
 }
 
 async function versionBody(record: Extract<LogRecord, { kind: 'version' }>, delta?: ManifestDelta) {
-  const payload = await encodeVersionPayload([], delta ?? { changed: [], gone: [], faults: [] })
+  const payload = await encodeVersionPayload(
+    [],
+    delta ?? { changed: [], gone: [], faults: [] },
+    PLAIN_VAULT,
+  )
   const { base, depth } = record.manifest
-  return encodeVersion({ ...record, manifest: { ...payload.manifest, base, depth } }, payload)
+  return encodeVersion(
+    { ...record, manifest: { ...payload.manifest, base, depth } },
+    payload,
+    PLAIN_VAULT,
+  )
 }

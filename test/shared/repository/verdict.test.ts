@@ -1,4 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
+import { StreamVaults } from '../../../shared/encryption/stream-vaults.ts'
+import { PLAIN_VAULT } from '../../../shared/encryption/vault.ts'
 import { factsOfVerdictKey, verdictKey } from '../../../shared/repository/object-keys.ts'
 import { standingVerdicts } from '../../../shared/repository/standing-verdict.ts'
 import type { NewVerdict } from '../../../shared/repository/verdict.ts'
@@ -37,11 +39,12 @@ const lost = (...paths: readonly string[]) => [
 async function record(...verdicts: readonly NewVerdict[]): Promise<void> {
   for (const verdict of verdicts) {
     day += 1
-    await recordVerdict(store, STREAM, verdict)
+    await recordVerdict(store, STREAM, verdict, PLAIN_VAULT)
   }
 }
 
-const standing = async (n: number) => (await standingVerdicts(store, STREAM, [n])).get(n)
+const VAULTS = new StreamVaults(STREAM)
+const standing = async (n: number) => (await standingVerdicts(store, STREAM, [n], VAULTS)).get(n)
 
 it.each([
   { number: 1, from: 2, to: 57, percent: 100, sound: true },
@@ -59,7 +62,7 @@ it('is listed newest first, and told by the listing alone', async () => {
     { number: 1, percent: 100, sound: true },
   ])
   const [newest] = await listVerdicts(store, STREAM)
-  expect(await readVerdict(store, STREAM, newest?.key ?? '')).toMatchObject(SAMPLE)
+  expect(await readVerdict(store, STREAM, newest?.key ?? '', VAULTS)).toMatchObject(SAMPLE)
 })
 
 it('stays small, and says how much is lost all the same', async () => {
@@ -73,9 +76,9 @@ it('stays small, and says how much is lost all the same', async () => {
 
 it('of two runs at once, both are kept', async () => {
   await Promise.all([
-    recordVerdict(store, STREAM, ALL),
-    recordVerdict(store, STREAM, ALL),
-    recordVerdict(store, STREAM, SAMPLE),
+    recordVerdict(store, STREAM, ALL, PLAIN_VAULT),
+    recordVerdict(store, STREAM, ALL, PLAIN_VAULT),
+    recordVerdict(store, STREAM, SAMPLE, PLAIN_VAULT),
   ])
   expect(await listVerdicts(store, STREAM)).toHaveLength(3)
 })
@@ -99,7 +102,7 @@ describe('of one version, what stands', () => {
   it('is found with one LIST, whatever the number of versions and verdicts', async () => {
     await record(ALL, SAMPLE, SAMPLE, ALL)
     store.calls.length = 0
-    await standingVerdicts(store, STREAM, [2, 3, 4, 5, 6, 7, 8, 9])
+    await standingVerdicts(store, STREAM, [2, 3, 4, 5, 6, 7, 8, 9], VAULTS)
     expect(store.calls).toHaveLength(1)
   })
 
