@@ -131,17 +131,26 @@ class PartialSurvey {
     if (name.includes('/') && !this.#walker.isState(name)) return
     const before = this.#held.entries.glance(name)
     const entry = this.#walker.look(name)
-    const isKnown = entry?.type === 'directory' && before?.type === 'directory'
-    if (entry?.type === 'directory' && this.#mayShowMore(entry, before)) this.#needsAll = true
-    if (
-      entry !== undefined &&
-      (entry.type !== 'directory' || (isKnown && entry.inode === before.inode))
-    )
-      this.#add(entry)
-    if (isKnown && entry.inode === before.inode) return
-    if (before?.type === 'directory') this.#options.hints?.uncover(locationOf(this.#layout, name))
-    if (before?.type === 'directory' || entry?.type === 'directory') this.#tops.add(name)
-    if (entry?.type === 'directory') await this.#walker.walk(name)
+    if (entry?.type === 'directory') return this.#lookAtDirectory(entry, before)
+    if (before?.type === 'directory') {
+      this.#options.hints?.uncover(locationOf(this.#layout, name))
+      this.#tops.add(name)
+    }
+    if (entry !== undefined) this.#add(entry)
+  }
+
+  async #lookAtDirectory(entry: ScannedEntry, before: Entry | undefined): Promise<void> {
+    const { name, inode } = entry
+    const { hints } = this.#options
+    const location = locationOf(this.#layout, name)
+    if (this.#mayShowMore(entry, before)) this.#needsAll = true
+    if (before?.type === 'directory' && before.inode === inode) {
+      hints?.cover(location) // the watch ended if it was elsewhere in the meantime
+      return this.#add(entry)
+    }
+    hints?.uncover(location)
+    this.#tops.add(name)
+    await this.#walker.walk(name)
   }
 
   end(): Survey | undefined {

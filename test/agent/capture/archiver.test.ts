@@ -106,6 +106,19 @@ describe('a capture', () => {
     expect((await volume.capture()).packed.storedBytes).toBeLessThan(4.1 * 1024 * 1024)
   })
 
+  it('of a touched file refers to the bytes that a version has, also where its copies went', async () => {
+    const names = Array.from({ length: 20 }, (_, i) => `copy ${i}`)
+    for (const name of names) writeFileSync(volume.at(name), 'text')
+    await volume.commit()
+    writeUnseen('copy 9', 'text')
+    await volume.commit()
+    for (const name of names) if (name !== 'copy 9') unlinkSync(volume.at(name))
+    await volume.commit()
+    writeUnseen('copy 9', 'text')
+    await volume.commit()
+    expect(held('0/copy 9').chunks).toMatchObject([{ frame: { pack: 'v1' } }])
+  })
+
   it('keeps holes as holes, at the beginning, in the middle and at the end', async () => {
     const fd = openSync(volume.at('a'), 'w')
     writeSync(fd, 'middle', 50 * 1024 * 1024)

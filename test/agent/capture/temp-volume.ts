@@ -39,12 +39,20 @@ export class TempVolume {
   doubtful: ReadonlySet<string> = new Set()
   #n = 0
 
-  constructor(options: { exclude?: string[]; store?: MemoryStore; vault?: Vault } = {}) {
+  /** @param options `sameAs`: another history of that volume's directory, which stays that one's to remove. */
+  constructor(
+    options: { exclude?: string[]; store?: MemoryStore; vault?: Vault; sameAs?: TempVolume } = {},
+  ) {
+    this.store = options.store ?? new MemoryStore()
+    this.vault = options.vault ?? PLAIN_VAULT
+    if (options.sameAs !== undefined) {
+      this.dir = options.sameAs.dir
+      this.layout = options.sameAs.layout
+      return
+    }
     const base = mkdtempSync(path.join(tmpdir(), 'volume-'))
     chmodSync(base, 0o777) // tests run parts as another user
     this.dir = path.join(base, 'data')
-    this.store = options.store ?? new MemoryStore()
-    this.vault = options.vault ?? PLAIN_VAULT
     this.layout = layoutOfDirectories([this.dir], options.exclude ?? [])
   }
 
@@ -53,17 +61,23 @@ export class TempVolume {
   }
 
   /** @param afterScan what happens between the scan and the reading. */
-  async capture(afterScan: () => void = () => undefined): Promise<Capture> {
+  async capture(
+    afterScan: () => void = () => undefined,
+    look: typeof surveyAll = surveyAll,
+  ): Promise<Capture> {
     const options = { doubtful: this.doubtful, hints: undefined, uid: 0 }
-    const { plan } = await surveyAll(this.layout, this.held, options)
+    const { plan } = await look(this.layout, this.held, options)
     afterScan()
-    const writer = new PackWriter(this.store, STREAM, patience(), this.vault)
-    return archive(this.layout, this.held, plan, writer, this.clock)
+    return archive(this.layout, this.held, plan, this.writer(), this.clock)
+  }
+
+  writer(): PackWriter {
+    return new PackWriter(this.store, STREAM, patience(), this.vault)
   }
 
   /** Captures, and makes it the held version; its number. */
-  async commit(afterScan?: () => void): Promise<number> {
-    const taken = await this.capture(afterScan)
+  async commit(afterScan?: () => void, look?: typeof surveyAll): Promise<number> {
+    const taken = await this.capture(afterScan, look)
     this.#n += 1
     const body = encodeObject(taken.packed.inline, {})
     this.store.objects.set(versionKey(STREAM, this.#n), { body, modifiedAt: new Date() })
