@@ -36,11 +36,8 @@ export async function reseal(
       if (!(error instanceof CorruptObjectError)) throw error
       changed.delete(name)
       gone.add(name)
-      faults.push({
-        name,
-        kind: 'unreadable',
-        why: `nor can what versions have of it: ${error.message}`,
-      })
+      if (faults.every((fault) => fault.name !== name))
+        faults.push({ name, kind: 'unreadable', why: error.message })
     }
   }
 }

@@ -8,6 +8,9 @@ import { chunksToFetch, planRestore } from '../../agent/restore/restore-plan.ts'
 import { runRestore } from '../../agent/restore/restorer.ts'
 import { layoutOfDirectories } from '../../agent/volume/layout.ts'
 import { tableOf } from '../../shared/repository/entry-table.ts'
+import { readKeyEncryptionKey } from '../../shared/encryption/key-encryption-key.ts'
+import { openKeyring } from '../../shared/encryption/keyring.ts'
+import { StreamVaults } from '../../shared/encryption/stream-vaults.ts'
 import { systemClock } from '../../shared/clock.ts'
 import type { ObjectStore } from '../../shared/object-store/object-store.ts'
 import { openStore } from '../../shared/object-store/open-store.ts'
@@ -30,9 +33,12 @@ export class RepositoryView {
   readonly store: ObjectStore
   readonly log: VersionLog
 
-  constructor(store: ObjectStore) {
+  /** @param key what HOLDFAST_KEY is, where the stream is encrypted. */
+  constructor(store: ObjectStore, key = '') {
     this.store = store
-    this.log = new VersionLog(store, STREAM, IMPATIENT)
+    const keyEncryptionKey = readKeyEncryptionKey({ HOLDFAST_KEY: key }, 'HOLDFAST_KEY')
+    const openKey = () => openKeyring(store, STREAM.namespace, keyEncryptionKey)
+    this.log = new VersionLog(store, STREAM, IMPATIENT, new StreamVaults(STREAM, openKey))
   }
 
   /** Number of the newest record; 0 for none. */
@@ -60,7 +66,7 @@ export class RepositoryView {
     return (await this.records()).filter((record) => record.kind === 'version')
   }
 
-  /** What a version says that it holds; its files must be of one chunk. */
+  /** What a version says that it holds, files by the id of their one chunk. */
   async tree(version: number): Promise<Tree> {
     const { entries } = await loadManifest(this.store, this.log, version)
     const lines = [...entries.values()].flatMap((entry): [string, string][] => {
@@ -73,6 +79,18 @@ export class RepositoryView {
       return [[name, chunk !== undefined && 'id' in chunk ? chunk.id : hashOf('')]]
     })
     return Object.fromEntries(lines)
+  }
+
+  /** Is this what a version says that it holds? */
+  async isVersion(version: number, tree: Tree): Promise<boolean> {
+    const vault = await this.log.vaults.reading((await openVersion(this.log, version)).key)
+    const named = Object.entries(tree).map(([name, what]) => [
+      name,
+      /^[0-9a-f]{64}$/.test(what)
+        ? vault.idOfDigest(Buffer.from(what, 'hex')).toString('hex')
+        : what,
+    ])
+    return isEqual(await this.tree(version), Object.fromEntries(named) as Tree)
   }
 
   /** Hashes of all contents that any version has, branches included. */
@@ -97,8 +115,8 @@ export class RepositoryView {
   }
 }
 
-export async function viewRepository(url: string): Promise<RepositoryView> {
-  return new RepositoryView(await openStore(url))
+export async function viewRepository(url: string, key?: string): Promise<RepositoryView> {
+  return new RepositoryView(await openStore(url), key)
 }
 
 export function hashOf(content: string | Buffer): string {
@@ -136,6 +154,6 @@ export async function isShipped(
     )
   await agent.until('latest is what the volume holds', async () => {
     const latest = await view.latest()
-    return latest !== 0 && isEqual(await view.tree(latest), here())
+    return latest !== 0 && (await view.isVersion(latest, here()))
   })
 }
