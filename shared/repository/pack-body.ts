@@ -2,7 +2,8 @@
 import type { Vault } from '../encryption/vault.ts'
 import type { StreamName } from '../stream-name.ts'
 import { formatStreamName } from '../stream-name.ts'
-import type { PackedFrame, StoredChunk } from './entry.ts'
+import type { ChunkNotes } from './chunk-notes.ts'
+import type { PackedFrame } from './entry.ts'
 import { FORMAT } from './log-record.ts'
 import { newPackName } from './object-keys.ts'
 import { MAGIC, encodeTail } from './object-file.ts'
@@ -21,7 +22,7 @@ export class PackBody {
   #body: Buffer
   #filled = MAGIC.length
   #chunks = 0
-  readonly #frames: { place: OpenPlace; chunks: readonly StoredChunk[] }[] = []
+  readonly #frames: { place: OpenPlace; chunks: ChunkNotes }[] = []
 
   /** @param spare a buffer that is used no more. */
   constructor(stream: StreamName, vault: Vault, spare: Buffer = Buffer.alloc(0)) {
@@ -38,7 +39,7 @@ export class PackBody {
     return this.storedBytes >= PACK_BYTES || this.#chunks >= PACK_CHUNKS
   }
 
-  add(stored: Buffer, place: OpenPlace, chunks: readonly StoredChunk[]): void {
+  add(stored: Buffer, place: OpenPlace, chunks: ChunkNotes): void {
     this.#reserve(stored.length)
     stored.copy(this.#body, this.#filled)
     place.offset = this.#filled
@@ -91,7 +92,7 @@ export class PackBody {
         offset,
         storedBytes,
         plainBytes,
-        chunks: chunks.map(({ id, start, lengthBytes }) => [id, start, lengthBytes]),
+        chunks: chunks.list(),
       })),
     }
   }

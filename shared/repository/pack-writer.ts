@@ -9,6 +9,7 @@ import type { ObjectStore } from '../object-store/object-store.ts'
 import type { Patience } from '../patience.ts'
 import { untilReachable } from '../patience.ts'
 import type { StreamName } from '../stream-name.ts'
+import { ChunkNotes } from './chunk-notes.ts'
 import type { PackedFrame, StoredChunk } from './entry.ts'
 import { sealFrame } from './frame.ts'
 import { packKey } from './object-keys.ts'
@@ -45,7 +46,7 @@ interface OpenFrame {
   /** Room for `MAX_FRAME_BYTES`, or one larger chunk. */
   readonly plain: Buffer
   readonly place: OpenPlace
-  readonly chunks: StoredChunk[]
+  readonly chunks: ChunkNotes
 }
 
 export class PackWriter {
@@ -83,7 +84,7 @@ export class PackWriter {
     const chunk = { id, lengthBytes: bytes.length, frame: place, start: place.plainBytes }
     bytes.copy(plain, place.plainBytes)
     place.plainBytes += bytes.length
-    chunks.push(chunk)
+    chunks.add(id, chunk.start, bytes.length)
     if (place.plainBytes >= FRAME_BYTES) this.#closeFrame()
     return chunk
   }
@@ -179,7 +180,7 @@ export class PackWriter {
     const spare = bytes <= MAX_FRAME_BYTES ? this.#spareFrames.pop() : undefined
     // Pages that are not written to take no memory: a small commit does not pay for a large frame.
     const plain = spare ?? Buffer.from(new ArrayBuffer(Math.max(MAX_FRAME_BYTES, bytes)))
-    return { plain, place, chunks: [] }
+    return { plain, place, chunks: new ChunkNotes() }
   }
 
   #throwFailure(): void {
