@@ -7,9 +7,10 @@ import type { Context } from '../agent/session/context.ts'
 import type { LogView } from '../agent/session/log-writer.ts'
 import { writingVault } from '../agent/session/preparation.ts'
 import type { VersionState } from '../agent/session/version-state.ts'
-import { foreignBytes, loadVersionState } from '../agent/session/version-state.ts'
+import { foreignBytes, loadContinued } from '../agent/session/version-state.ts'
 import { locationOf } from '../agent/volume/layout.ts'
 import { HoldfastError } from '../shared/errors.ts'
+import { usesDamaged } from '../shared/repository/damage.ts'
 import type { Fault } from '../shared/repository/entry.ts'
 import { sameContent, sameEntry } from '../shared/repository/entry.ts'
 import type { VersionRecord } from '../shared/repository/log-record.ts'
@@ -36,9 +37,10 @@ export async function preview(context: Context): Promise<Preview> {
   const { store, writer, patience, state, facts } = context
   const view = await writer.look()
   const version = view.state.head?.version ?? 0
-  const head = await loadVersionState({ store, log: writer.log, patience }, version, facts.roots)
+  const head = await loadContinued({ store, log: writer.log, patience }, version, facts.roots)
   const { record } = head
   const held = new HeldVersion(head.manifest)
+  held.damage = head.damage
   held.foreign = foreignBytes(
     { store, log: writer.log, patience },
     head,
@@ -81,7 +83,7 @@ function refuseMissing({ state: { layout } }: Context, { findings }: Survey): vo
 async function isUnchanged(
   { state: { layout }, patience }: Context,
   { vault }: VersionState,
-  { entries, faults, foreign }: HeldVersion,
+  { entries, faults, foreign, damage }: HeldVersion,
   { plan, findings }: Survey,
 ): Promise<boolean> {
   if (foreign !== undefined) return false // to be sealed as what is new is
@@ -91,6 +93,7 @@ async function isUnchanged(
     const now = plan.changed.glanceAt(row)
     const held = entries.get(now.name)
     if (held?.type !== 'file' || now.type !== 'file') return false
+    if (usesDamaged(held, damage)) return false // to be shipped again
     if (!sameEntry(held, { ...now, chunks: held.chunks })) return false
     const chunks = await chunksOf(locationOf(layout, now.name), patience.clock, vault)
     if (chunks === undefined || !sameContent(held, { ...now, chunks })) return false

@@ -4,6 +4,7 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Clock } from '../../shared/clock.ts'
+import { usesDamaged } from '../../shared/repository/damage.ts'
 import type { ChunkRef, Entry, Fault, FileEntry } from '../../shared/repository/entry.ts'
 import { sameContent, sameEntry } from '../../shared/repository/entry.ts'
 import { EntryTable } from '../../shared/repository/entry-table.ts'
@@ -102,7 +103,7 @@ class ArchiveRun implements ChunkKeeper {
   offer(entry: Entry): void {
     if (entry.type === 'file' && entry.hardLinkOf !== undefined) this.links.push(entry.name)
     const before = this.#held.entries.get(entry.name)
-    if (before === undefined || !sameEntry(before, entry)) {
+    if (before === undefined || !sameEntry(before, entry) || this.#isMended(before, entry)) {
       this.#chunks.add(this.changed.set(entry))
       return
     }
@@ -110,6 +111,12 @@ class ArchiveRun implements ChunkKeeper {
     const isFile = entry.type === 'file' && before.type === 'file'
     this.refreshed.set(isFile ? { ...entry, chunks: before.chunks } : entry)
     this.changed.delete(entry.name)
+  }
+
+  /** The same bytes, which are lost where they lay. */
+  #isMended(before: Entry, entry: Entry): boolean {
+    const { damage } = this.#held
+    return usesDamaged(before, damage) && !usesDamaged(entry, damage)
   }
 
   async readAll(): Promise<void> {
@@ -129,7 +136,7 @@ class ArchiveRun implements ChunkKeeper {
 
   keep(bytes: Buffer): ChunkRef {
     const id = this.#writer.vault.chunkId(bytes)
-    const known = this.#held.chunk(id) ?? this.#chunks.find(id)
+    const known = this.#held.chunk(id) ?? this.#chunks.find(id, this.#held.damage)
     return known ?? this.#chunks.note(this.#writer.add(id.toString('hex'), bytes))
   }
 

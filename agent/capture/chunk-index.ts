@@ -1,4 +1,6 @@
 /** Finds the chunks of a table's files by their ids, so that what is stored once is not stored again. */
+import type { Damage } from '../../shared/repository/damage.ts'
+import { isDamaged } from '../../shared/repository/damage.ts'
 import type { StoredChunk } from '../../shared/repository/entry.ts'
 import type { EntryTable } from '../../shared/repository/entry-table.ts'
 import { NumberIndex } from '../../shared/repository/number-index.ts'
@@ -35,14 +37,18 @@ export class ChunkIndex {
     return chunk
   }
 
-  /** @param id as bytes. */
-  find(id: Buffer): StoredChunk | undefined {
+  /**
+   * @param id as bytes.
+   * @param damage where chunks may lie that are not to be found.
+   */
+  find(id: Buffer, damage: Damage): StoredChunk | undefined {
     const noted = this.#noted.size > 0 ? this.#noted.get(id.toString('hex')) : undefined
     if (noted !== undefined) return noted
-    const row = this.#rows.find(
-      id.readUInt32LE(),
-      (at) => this.#table.findChunk(at, id) !== undefined,
-    )
-    return row === undefined ? undefined : this.#table.findChunk(row, id)
+    const soundAt = (row: number) => {
+      const chunk = this.#table.findChunk(row, id)
+      return chunk === undefined || isDamaged(damage, chunk) ? undefined : chunk
+    }
+    const row = this.#rows.find(id.readUInt32LE(), (at) => soundAt(at) !== undefined)
+    return row === undefined ? undefined : soundAt(row)
   }
 }

@@ -2,6 +2,7 @@
  * The version that the next commit extends: its entries by name, and its chunks by id for deduplication.
  * Only this version's chunks may be referred to: what older ones hold may be pruned at any time.
  */
+import type { Damage } from '../../shared/repository/damage.ts'
 import type { Entry, Fault, StoredChunk } from '../../shared/repository/entry.ts'
 import type { Entries, EntryTable } from '../../shared/repository/entry-table.ts'
 import { tableOf } from '../../shared/repository/entry-table.ts'
@@ -25,6 +26,8 @@ export class HeldVersion {
    * new may refer to them.
    */
   foreign: FetchForeign | undefined
+  /** Places whose bytes are lost: nothing new may refer to them. */
+  damage: Damage = new Map()
   #counts: Counts = { files: 0, directories: 0, symlinks: 0, bytes: 0 }
   /** Made when it is first asked: a look that finds nothing needs none. */
   #chunks: ChunkIndex | undefined
@@ -68,7 +71,7 @@ export class HeldVersion {
   chunk(id: Buffer): StoredChunk | undefined {
     if (this.foreign !== undefined) return undefined
     this.#chunks ??= indexOf(this.#entries)
-    return this.#chunks.find(id)
+    return this.#chunks.find(id, this.damage)
   }
 
   /** The same entry with what lstat says of it now; nothing that a version holds. */

@@ -1,6 +1,7 @@
 /** The app's state on this machine: its directories, their volumes' marks, and pictures of what they hold. */
 import { accessSync, constants, statSync } from 'node:fs'
 import type { Clock } from '../../shared/clock.ts'
+import { withoutDamaged } from '../../shared/repository/damage.ts'
 import type { PackWriter } from '../../shared/repository/pack-writer.ts'
 import type { Capture } from '../capture/archiver.ts'
 import { archive } from '../capture/archiver.ts'
@@ -136,6 +137,14 @@ export class AppState {
       if (held.foreign !== undefined || entry.ctimeNs > sinceNs) doubtful.add(entry.name)
     }
     this.#doubtful = doubtful
+    this.doubtDamaged(held)
+  }
+
+  /** Files whose bytes the repository has lost are read again, and stored anew. */
+  doubtDamaged({ entries, damage }: HeldVersion): void {
+    if (damage.size === 0) return
+    const damaged = withoutDamaged(entries.values(), damage)
+    this.#doubtful = new Set([...this.#doubtful, ...damaged])
   }
 
   get doubtful(): number {

@@ -9,6 +9,8 @@ import type { Vault } from '../../shared/encryption/vault.ts'
 import type { ObjectStore } from '../../shared/object-store/object-store.ts'
 import type { Clock } from '../../shared/clock.ts'
 import type { Patience } from '../../shared/patience.ts'
+import { untilReachable } from '../../shared/patience.ts'
+import type { Damage } from '../../shared/repository/damage.ts'
 import { DeltaChain } from '../../shared/repository/delta-chain.ts'
 import type { Fault } from '../../shared/repository/entry.ts'
 import type { LogRecord, RecordedImage, VersionRecord } from '../../shared/repository/log-record.ts'
@@ -20,6 +22,7 @@ import type { Picture } from './app-state.ts'
 import { ChangedNames, deltaAfter } from './capture-delta.ts'
 import type { Draft, LogWriter } from './log-writer.ts'
 import { isSuperseded } from './log-writer.ts'
+import { isChainDamaged } from './version-state.ts'
 
 /** S3 refuses signatures older than 15 minutes; what a commit refers to must be younger than this when it is signed. */
 export const FRESH_MS = 60 * 60 * 1000
@@ -127,6 +130,15 @@ export class Committer {
       const result = await this.#commitCapture(capture, why)
       if (result !== undefined) return result
     }
+  }
+
+  /** From now on nothing new refers to these places, or is told against a version whose manifest is lost. */
+  async avoid(damage: Damage): Promise<void> {
+    const { log } = this.#writer
+    this.#held.damage = damage
+    const { parent } = this.#standing
+    if (await untilReachable(() => isChainDamaged(log, parent, damage), this.#patience))
+      this.#chain = new DeltaChain()
   }
 
   /** Undefined: it must be captured anew, against another base. */

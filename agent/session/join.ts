@@ -16,7 +16,7 @@ import type { LogView } from './log-writer.ts'
 import { openDraft, probeFence } from './open.ts'
 import { mainCommitter, markOf, writingVault } from './preparation.ts'
 import type { VersionState } from './version-state.ts'
-import { loadVersionState } from './version-state.ts'
+import { loadContinued } from './version-state.ts'
 
 /**
  * @param claim `volume`: the main line is taken if the marks show that the head came from this volume.
@@ -81,7 +81,7 @@ async function joinMain(
   const version = line.head?.version ?? 0
   const from = { store, log: writer.log, patience }
   const target =
-    known?.version === version ? known : await loadVersionState(from, version, state.layout.roots)
+    known?.version === version ? known : await loadContinued(from, version, state.layout.roots)
   const marked = state.marks().filter(({ mark }) => mark !== undefined)
   const own = { lineage: line.lineage, request: request?.text ?? null }
   const mine = markOf(context, open, own, { dirty: false, settled: true })

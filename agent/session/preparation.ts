@@ -1,5 +1,6 @@
 /** A start before it writes anything: its checks, and what it will do. */
 import type { Vault } from '../../shared/encryption/vault.ts'
+import { HoldfastError } from '../../shared/errors.ts'
 import { untilReachable } from '../../shared/patience.ts'
 import { formatStreamName } from '../../shared/stream-name.ts'
 import { HeldVersion } from '../capture/held-version.ts'
@@ -10,9 +11,18 @@ import type { Decision } from './decide.ts'
 import type { Rehydration } from './rehydrate.ts'
 import { planRehydration } from './rehydrate.ts'
 import type { VersionState } from './version-state.ts'
-import { chainOf, foreignBytes, loadVersionState } from './version-state.ts'
+import {
+  chainOf,
+  foreignBytes,
+  isDamage,
+  loadContinued,
+  loadVersionState,
+} from './version-state.ts'
 import type { VolumeCheck } from './volume-check.ts'
 import { checkVolumes } from './volume-check.ts'
+
+/** The version that a start has to restore is damaged, all of it. */
+export class UnreadableVersionError extends HoldfastError {}
 
 export type ActiveDecision = Exclude<Decision, { kind: 'hold' }>
 
@@ -35,18 +45,29 @@ export async function prepare(context: Context, decision: ActiveDecision): Promi
   const vault = await writingVault(context)
   const volumes = await checkVolumes(context, line)
   const version = decision.kind === 'restore' ? decision.version : (line.head?.version ?? 0)
-  const target = await loadVersionState(
-    { ...context, log: context.writer.log },
-    version,
-    state.layout.roots,
-  )
   const places = decision.kind === 'restore' ? state.layout.volumes : volumes.behind
   const isBehind = places.length > 0 && (line.head !== null || volumes.dirty)
   const needed = (decision.kind === 'restore' || isBehind) && !keepsContent(context, version)
+  const from = { ...context, log: context.writer.log }
+  const load = needed ? loadWanted : loadContinued
+  const target = await load(from, version, state.layout.roots)
   const rehydration = needed
     ? await planRehydration(context, target, places, !volumes.dirty)
     : undefined
   return { decision, volumes, target, rehydration, vault }
+}
+
+/** Throws an `UnreadableVersionError` when it is damaged: whatever is there stays, and the app is not let go on it. */
+async function loadWanted(...from: Parameters<typeof loadVersionState>): Promise<VersionState> {
+  try {
+    return await loadVersionState(...from)
+  } catch (error) {
+    if (!isDamage(error)) throw error
+    throw new UnreadableVersionError(
+      `v${from[1]} is to be restored, and cannot be read: ${error.message}; "holdfast verify" says which versions are sound: set holdfast.dev/restore to one of them`,
+      { cause: error },
+    )
+  }
 }
 
 /** What everything new is sealed with, by the key that is there now. Throws a `WrongKeyError`, or waits for the store. */
@@ -82,6 +103,8 @@ export function mainCommitter(
 ): Committer {
   const { store, writer, facts, patience, state } = context
   state.beginAnew()
+  held.damage = target.damage
+  if (target.unreadable !== '') context.status.set({ note: startedAnew(target) })
   held.foreign = foreignBytes({ ...context, log: writer.log }, target, vault)
   if (target.record !== undefined) state.doubtSince(held, new Date(target.record.scannedAt))
   return new Committer(store, writer, facts, patience, {
@@ -93,4 +116,8 @@ export function mainCommitter(
       state.ensureMarks(markOf(context, open, line, { dirty: false, settled: true }))
     },
   })
+}
+
+function startedAnew({ version, unreadable }: VersionState): string {
+  return `v${version} cannot be read any more (${unreadable}): the next version holds everything anew`
 }

@@ -5,6 +5,8 @@
  * nothing changes. Told that the app is stopping it ships at once; told to stop it ships what is left and closes.
  */
 import { HoldfastError } from '../../shared/errors.ts'
+import { untilReachable } from '../../shared/patience.ts'
+import { readDamage } from '../../shared/repository/damage.ts'
 import type { Hints } from '../capture/directory-watcher.ts'
 import type { Picture } from './app-state.ts'
 import type { Committer, TakeCapture } from './committer.ts'
@@ -200,6 +202,7 @@ export class Replicator {
   async #commitTagged(tag: string): Promise<number> {
     const known = await findTagged(this.#context, tag, this.#committer.standing.parent)
     if (known !== undefined) return known
+    await this.#learnDamage()
     this.#context.state.distrustHints()
     const result = await this.#committer.commit(this.#take, {
       reason: 'backup',
@@ -212,6 +215,14 @@ export class Replicator {
     await this.#context.step('backup committed')
     await nameVersion(this.#context, tag, result.n)
     return result.n
+  }
+
+  /** What verify has found to be lost since the start is shipped again with this backup. */
+  async #learnDamage(): Promise<void> {
+    const { store, writer, patience, state } = this.#context
+    const damage = await untilReachable(() => readDamage(store, writer.log.stream), patience)
+    await this.#committer.avoid(damage)
+    state.doubtDamaged(this.#committer.held)
   }
 
   /** How long nothing needs to be done if no hint comes. */

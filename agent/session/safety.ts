@@ -9,7 +9,7 @@ import type { Context } from './context.ts'
 import { isSuperseded } from './log-writer.ts'
 import type { Preparation } from './preparation.ts'
 import type { VersionState } from './version-state.ts'
-import { chainOf, foreignBytes, loadVersionState } from './version-state.ts'
+import { chainOf, foreignBytes, loadContinued } from './version-state.ts'
 
 /** What the volume holds cannot all be read, so a restore would lose some of it. */
 export class PartialSafetyError extends HoldfastError {}
@@ -73,8 +73,9 @@ async function safetyCommitter(
   const { lineage, head } = decision.line
   const parent = head?.version ?? 0
   const from = { store, log: writer.log, patience }
-  const base: VersionState = await loadVersionState(from, isHead ? parent : 0, state.layout.roots)
+  const base: VersionState = await loadContinued(from, isHead ? parent : 0, state.layout.roots)
   const held = new HeldVersion(isHead ? base.manifest : EMPTY_MANIFEST)
+  held.damage = base.damage
   held.foreign = foreignBytes(from, base, vault)
   if (base.record !== undefined) state.doubtSince(held, new Date(base.record.scannedAt))
   const standing: Standing = isHead

@@ -121,11 +121,12 @@ export function versionsWithoutManifest(damage: Damage): Set<number> {
 export function withoutDamaged(entries: Iterable<Entry>, damage: Damage): Set<string> {
   const names = new Set<string>()
   if (damage.size === 0) return names
-  for (const entry of entries)
-    if (
-      entry.type === 'file' &&
-      entry.chunks.some((chunk) => !isHole(chunk) && isDamaged(damage, chunk))
-    )
-      names.add(entry.name)
+  for (const entry of entries) if (usesDamaged(entry, damage)) names.add(entry.name)
   return names
+}
+
+/** Bytes of this entry are lost. */
+export function usesDamaged(entry: Entry, damage: Damage): boolean {
+  if (damage.size === 0 || entry.type !== 'file') return false
+  return entry.chunks.some((chunk) => !isHole(chunk) && isDamaged(damage, chunk))
 }
