@@ -7,8 +7,14 @@ import { pathToFileURL } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { resolvePin } from '../../shared/repository/resolve-pin.ts'
 import { VersionLog } from '../../shared/repository/version-log.ts'
-import { requireVersion } from '../../shared/repository/version-object.ts'
+import { loadManifest, requireVersion } from '../../shared/repository/version-object.ts'
 import { openStore } from '../../shared/object-store/open-store.ts'
+import { compactPack } from '../../cli/prune-compact.ts'
+import { readKeyEncryptionKey } from '../../shared/encryption/key-encryption-key.ts'
+import { openKeyring } from '../../shared/encryption/keyring.ts'
+import { StreamVaults } from '../../shared/encryption/stream-vaults.ts'
+import { decodeHeader, encodeTail } from '../../shared/repository/object-file.ts'
+import { framesOf } from '../../shared/retention/live-frames.ts'
 import { systemClock } from '../../shared/clock.ts'
 import { walkTree } from '../agent/capture/tree-walk.ts'
 import { holdfastHere, json } from './command.ts'
@@ -146,4 +152,126 @@ it('a history that began in clear goes on sealed, in full, and all of it stays r
   await expectRestored('latest')
   await done('verify', ...at, '--all')
   await done('prune', 'shop/shop/0', '--store', store)
+})
+
+/** The file of the one object below this folder of the stream. */
+function onlyObject(folder: string): string {
+  const below = path.join(base, 'store/v1/streams/shop/shop/0', folder)
+  const [name, ...others] = fs.readdirSync(below)
+  expect(others).toEqual([])
+  return path.join(below, name ?? '')
+}
+
+function damage(file: string, offset: number): void {
+  const body = fs.readFileSync(file)
+  body[offset] = (body[offset] ?? 0) ^ 1
+  fs.chmodSync(file, 0o644)
+  fs.writeFileSync(file, body)
+}
+
+describe('what may go wrong', () => {
+  const restoreTo = (to: string) => [
+    'restore',
+    ...at,
+    '--version',
+    'latest',
+    '--to',
+    path.join(base, to),
+  ]
+
+  beforeEach(async () => {
+    newKey()
+    await initKey()
+    await replicate()
+  })
+
+  it('has a sentence and an exit code each: another key, none, a silent store, a damaged object', async () => {
+    const key = process.env['HOLDFAST_KEY'] ?? ''
+    newKey()
+    expect(await holdfastHere(...restoreTo('a'))).toMatchObject({
+      code: 12,
+      stderr: expect.stringMatching(
+        /^holdfast: the key in HOLDFAST_KEY is not the one of namespace shop/,
+      ) as string,
+    })
+    delete process.env['HOLDFAST_KEY']
+    expect(await holdfastHere(...restoreTo('b'))).toMatchObject({
+      code: 12,
+      stderr: expect.stringContaining('is encrypted, and no key is given') as string,
+    })
+    process.env['HOLDFAST_KEY'] = key
+    const silent = {
+      AWS_ENDPOINT_URL_S3: 'http://127.0.0.1:9',
+      AWS_REGION: 'a',
+      AWS_ACCESS_KEY_ID: 'a',
+      AWS_SECRET_ACCESS_KEY: 'a',
+    }
+    Object.assign(process.env, silent)
+    const unreachable = restoreTo('c').with(2, 's3://bucket/prefix')
+    const { code, stderr } = await holdfastHere(...unreachable, '--timeout', '1s')
+    for (const name of Object.keys(silent)) delete process.env[name]
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/127\.0\.0\.1:9/)])
+    expect(stderr).not.toMatch(/key/i)
+    damage(onlyObject('packs'), 1000)
+    expect(await holdfastHere(...restoreTo('d'))).toMatchObject({
+      code: 3,
+      stdout: expect.stringMatching(/is corrupt: a sealed frame is not as it was/) as string,
+    })
+    expect(await holdfastHere('verify', ...at, '--all')).toMatchObject({ code: 3 })
+    const shown = await done('show', 'latest', ...at)
+    expect(shown).toContain('/ledger-directory/large')
+    for (const [name, body] of objects())
+      for (const secret of SECRETS)
+        expect(body.includes(secret), `${secret} in ${name}`).toBe(false)
+  })
+
+  it('is a header that was changed: nothing in it is taken for true', async () => {
+    const versions = path.join(base, 'store/v1/streams/shop/shop/0/versions')
+    const [newest = ''] = fs.readdirSync(versions).filter((name) => name.endsWith('-v2'))
+    const file = path.join(versions, newest)
+    const body = fs.readFileSync(file)
+    const header = decodeHeader(file, body) as { counts: { files: number } }
+    header.counts.files += 1
+    const end = body.lastIndexOf('\n{') // where the header's line begins
+    fs.chmodSync(file, 0o644)
+    fs.writeFileSync(file, Buffer.concat([body.subarray(0, end), encodeTail(header)]))
+    expect(await holdfastHere(...restoreTo('a'))).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(
+        /is corrupt: its header, or what is sealed in it, is not as it was/,
+      ) as string,
+    })
+  })
+})
+
+it('a sealed pack is compacted frame by frame as it is stored, and what is left of it restores and verifies', async () => {
+  newKey()
+  await initKey()
+  write('kept', randomBytes(2_500_000).toString('hex'))
+  await replicate()
+  fs.rmSync(path.join(source, 'large'))
+  await replicate()
+  const pack = onlyObject('packs')
+  const stored = await openStore(store)
+  const keyOf = () => readKeyEncryptionKey(process.env, 'HOLDFAST_KEY')
+  const vaults = new StreamVaults(STREAM, () => openKeyring(stored, 'shop', keyOf()))
+  const patience = { clock: systemClock }
+  const log = new VersionLog(stored, STREAM, patience, vaults)
+  const latest = await resolvePin(stored, log, { kind: 'latest' })
+  const { entries } = await loadManifest(stored, log, latest)
+  const frames = new Map<number, number>()
+  for (const entry of entries.values())
+    for (const { pack: name, offset, storedBytes } of framesOf(entry))
+      if (name === path.basename(pack)) frames.set(offset, storedBytes)
+  const bytes = await compactPack(
+    { store: stored, log, patience },
+    path.basename(pack),
+    frames,
+    () => undefined,
+  )
+  expect(bytes).toBeLessThan(fs.existsSync(pack) ? 0 : 4_000_000)
+  await expectRestored('latest')
+  await done('verify', ...at, '--version', 'latest')
+  for (const [name, body] of objects())
+    for (const secret of SECRETS) expect(body.includes(secret), `${secret} in ${name}`).toBe(false)
 })

@@ -2,16 +2,18 @@ import { chownSync, mkdirSync } from 'node:fs'
 import path from 'node:path'
 import * as fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { OTHER_ID, TempVolume, asOtherUser, isRoot } from '../capture/temp-volume.ts'
+import { PLAIN_VAULT, createVault } from '../../../shared/encryption/vault.ts'
+import { newDataKey } from '../../../shared/encryption/wrap-chain.ts'
+import { OTHER_ID, STREAM, TempVolume, asOtherUser, isRoot } from '../capture/temp-volume.ts'
 import { walkTree } from '../capture/tree-walk.ts'
 import type { Tree } from './random-tree.ts'
 import { anyTree, makeTree } from './random-tree.ts'
 import { plan, restore } from './restore-into.ts'
 
 /** Everything below the declared path, and its own time, mode and owner. */
-async function expectRestored(before: Tree, wanted: Tree): Promise<void> {
-  const source = new TempVolume()
-  const target = new TempVolume({ store: source.store })
+async function expectRestored(before: Tree, wanted: Tree, vault = PLAIN_VAULT): Promise<void> {
+  const source = new TempVolume({ vault })
+  const target = new TempVolume({ store: source.store, vault })
   try {
     makeTree(source.dir, wanted)
     await source.commit()
@@ -30,7 +32,19 @@ async function expectRestored(before: Tree, wanted: Tree): Promise<void> {
 }
 
 it('makes of any tree any other tree, exactly', async () => {
-  await fc.assert(fc.asyncProperty(anyTree, anyTree, expectRestored), { numRuns: 40 })
+  await fc.assert(
+    fc.asyncProperty(anyTree, anyTree, (before, wanted) => expectRestored(before, wanted)),
+    { numRuns: 40 },
+  )
+})
+
+it('does so under a key', async () => {
+  const key = newDataKey()
+  const vault = createVault(key.bytes, key.id, STREAM)
+  await fc.assert(
+    fc.asyncProperty(anyTree, anyTree, (before, wanted) => expectRestored(before, wanted, vault)),
+    { numRuns: 20 },
+  )
 })
 
 it('does so as a user who is not root, whatever directories are read-only', async () => {
