@@ -3,6 +3,8 @@
  * again.
  */
 const SEGMENT_ROWS = 4096
+/** A fourth of a fourth of a fourth of that. */
+const FIRST_ROWS = 64
 
 export interface RowData {
   /** Index of the directory's path; `FREE` in a row that is not used. */
@@ -31,6 +33,8 @@ export class EntryRows {
   readonly #segments: Segment[] = []
   readonly #free: number[] = []
   #next = 0
+  /** Rows that there is room for. */
+  #room = 0
   size = 0
 
   /** Rows ever used: all numbers are below. */
@@ -40,7 +44,7 @@ export class EntryRows {
 
   add(data: RowData): number {
     const row = this.#free.pop() ?? this.#next++
-    if (row >= this.#segments.length * SEGMENT_ROWS) this.#segments.push(newSegment())
+    if (row >= this.#room) this.#makeRoom()
     this.put(row, data)
     this.size += 1
     return row
@@ -94,15 +98,36 @@ export class EntryRows {
     this.size -= 1
   }
 
+  /** The first segment grows, since most tables are small; then come whole ones. */
+  #makeRoom(): void {
+    const [first] = this.#segments
+    if (first !== undefined && this.#room < SEGMENT_ROWS) {
+      this.#room *= 4
+      this.#segments[0] = grown(first, this.#room)
+      return
+    }
+    const rows = first === undefined ? FIRST_ROWS : SEGMENT_ROWS
+    this.#segments.push(newSegment(rows))
+    this.#room += rows
+  }
+
   #segment(row: number): Segment {
     return this.#segments[Math.floor(row / SEGMENT_ROWS)] as Segment
   }
 }
 
-function newSegment(): Segment {
+function newSegment(rows: number): Segment {
   return {
-    numbers: new Uint32Array(3 * SEGMENT_ROWS),
-    sizes: new Float64Array(SEGMENT_ROWS),
-    times: new BigInt64Array(3 * SEGMENT_ROWS),
+    numbers: new Uint32Array(3 * rows),
+    sizes: new Float64Array(rows),
+    times: new BigInt64Array(3 * rows),
   }
+}
+
+function grown(segment: Segment, rows: number): Segment {
+  const larger = newSegment(rows)
+  larger.numbers.set(segment.numbers)
+  larger.sizes.set(segment.sizes)
+  larger.times.set(segment.times)
+  return larger
 }

@@ -13,6 +13,8 @@ const PACK_BYTES = 8 * 1024 * 1024
 /** Also when it holds so many chunks: very many tiny files must not make a header that no reader takes. */
 const PACK_CHUNKS = 32 * 1024
 
+const SMALL_BYTES = 64 * 1024
+
 type OpenPlace = { -readonly [K in keyof PackedFrame]: PackedFrame[K] }
 
 export class PackBody {
@@ -71,13 +73,13 @@ export class PackBody {
     return this.#body.subarray(0, this.#filled + tail.length)
   }
 
-  /** Bytes that are not written to yet take no memory, so room for a whole pack is made at once. */
+  /** Little at first, since most commits are small; then room for a whole pack, which takes no memory until it is written to. */
   #reserve(bytes: number): void {
     const needed = this.#filled + bytes
     if (needed <= this.#body.length) return
     const before = this.#body
-    const isSmall = needed <= PACK_BYTES / 8
-    this.#body = Buffer.from(new ArrayBuffer(isSmall ? PACK_BYTES / 8 : needed + PACK_BYTES))
+    const isSmall = needed <= SMALL_BYTES
+    this.#body = Buffer.alloc(isSmall ? SMALL_BYTES : needed + PACK_BYTES)
     before.copy(this.#body, 0, 0, this.#filled)
   }
 

@@ -19,6 +19,7 @@ import { PackBody } from './pack-body.ts'
 const FRAME_BYTES = 1024 * 1024
 /** A chunk goes to a frame that is begun if this is not exceeded by it. */
 const MAX_FRAME_BYTES = 2 * 1024 * 1024
+const SMALL_FRAME_BYTES = 64 * 1024
 /** Frames that are being compressed. */
 const MAX_FRAMES = 4
 const MAX_UPLOADS = 2
@@ -43,8 +44,8 @@ export interface PackedBytes {
 type OpenPlace = { -readonly [K in keyof PackedFrame]: PackedFrame[K] }
 
 interface OpenFrame {
-  /** Room for `MAX_FRAME_BYTES`, or one larger chunk. */
-  readonly plain: Buffer
+  /** Grows to `MAX_FRAME_BYTES`, or what one larger chunk needs. */
+  plain: Buffer
   readonly place: OpenPlace
   readonly chunks: ChunkNotes
 }
@@ -79,10 +80,11 @@ export class PackWriter {
   add(id: string, bytes: Buffer): StoredChunk {
     const filled = this.#frame?.place.plainBytes ?? 0
     if (filled + bytes.length > MAX_FRAME_BYTES) this.#closeFrame()
-    this.#frame ??= this.#newFrame(bytes.length)
-    const { place, plain, chunks } = this.#frame
+    this.#frame ??= this.#newFrame()
+    const { place, chunks } = this.#frame
     const chunk = { id, lengthBytes: bytes.length, frame: place, start: place.plainBytes }
-    bytes.copy(plain, place.plainBytes)
+    this.#frame.plain = withRoom(this.#frame.plain, place.plainBytes, bytes.length)
+    bytes.copy(this.#frame.plain, place.plainBytes)
     place.plainBytes += bytes.length
     chunks.add(id, chunk.start, bytes.length)
     if (place.plainBytes >= FRAME_BYTES) this.#closeFrame()
@@ -175,15 +177,23 @@ export class PackWriter {
     await untilReachable(() => this.#store.create(key, body), this.#patience)
   }
 
-  #newFrame(bytes: number): OpenFrame {
+  #newFrame(): OpenFrame {
     const place = { pack: '', offset: 0, storedBytes: 0, plainBytes: 0 }
-    const spare = bytes <= MAX_FRAME_BYTES ? this.#spareFrames.pop() : undefined
-    // Pages that are not written to take no memory: a small commit does not pay for a large frame.
-    const plain = spare ?? Buffer.from(new ArrayBuffer(Math.max(MAX_FRAME_BYTES, bytes)))
+    const plain = this.#spareFrames.pop() ?? Buffer.alloc(0)
     return { plain, place, chunks: new ChunkNotes() }
   }
 
   #throwFailure(): void {
     if (this.#failure !== undefined) throw this.#failure
   }
+}
+
+/** The buffer, or a larger one with the same first bytes: small at first, since most commits are, then as large as a frame gets. */
+function withRoom(plain: Buffer, filled: number, bytes: number): Buffer {
+  const needed = filled + bytes
+  if (needed <= plain.length) return plain
+  const isSmall = needed <= SMALL_FRAME_BYTES
+  const larger = Buffer.alloc(isSmall ? SMALL_FRAME_BYTES : Math.max(MAX_FRAME_BYTES, needed))
+  plain.copy(larger, 0, 0, filled)
+  return larger
 }

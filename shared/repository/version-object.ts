@@ -14,7 +14,7 @@ import { openFrame, sealFrame } from './frame.ts'
 import type { VersionRecord } from './log-record.ts'
 import { versionKey } from './object-keys.ts'
 import { MAGIC, encodeTail } from './object-file.ts'
-import { INLINE_BYTES, INLINE_PACK } from './pack-writer.ts'
+import { INLINE_PACK } from './pack-writer.ts'
 import type { LoggedRecord, VersionLog } from './version-log.ts'
 import { requireOpened, requireRecord } from './version-log.ts'
 
@@ -65,15 +65,15 @@ export function encodeVersion(
   return body.subarray(0, bodyBytes + tail.length)
 }
 
-/** Room that is not written to yet takes no memory, so there is plenty. */
+/** Room that is not written to yet takes no memory, so there is plenty once it is needed. */
 class GrowingBuffer {
-  bytes = Buffer.from(new ArrayBuffer(2 * INLINE_BYTES))
+  bytes = Buffer.alloc(64 * 1024)
   length = 0
 
   add(part: Buffer): void {
     if (this.length + part.length > this.bytes.length) {
       const before = this.bytes
-      this.bytes = Buffer.from(new ArrayBuffer((this.length + part.length) * 4))
+      this.bytes = Buffer.alloc((this.length + part.length) * 4)
       before.copy(this.bytes, 0, 0, this.length)
     }
     part.copy(this.bytes, this.length)
