@@ -58,12 +58,12 @@ export class VersionLog {
    * may write never depends on one: what is sealed in the header stays so.
    */
   async record(n: number): Promise<LoggedRecord | undefined> {
-    return this.#read(n, (_key, header) => Promise.resolve(header))
+    return this.#read(n, (header) => Promise.resolve(header))
   }
 
   /** As `record`, with what is sealed in its header. Throws a `WrongKeyError` where the key is another one, or none is given. */
   async openedRecord(n: number): Promise<LoggedRecord | undefined> {
-    return this.#read(n, (key, header) => this.openHeader(key, header))
+    return this.#read(n, (header, key) => this.openHeader(key, header))
   }
 
   /** The header of an object of this stream as it was before it was sealed; one in clear as it is. */
@@ -73,13 +73,13 @@ export class VersionLog {
 
   async #read(
     n: number,
-    open: (key: string, header: unknown) => Promise<unknown>,
+    open: (header: unknown, key: string) => Promise<unknown>,
   ): Promise<LoggedRecord | undefined> {
     const key = versionKey(this.stream, n)
     const found = await readHeader(this.#store, key)
     if (found === undefined) return undefined
     const { header, modifiedAt, sizeBytes } = found
-    const opened = await open(key, header)
+    const opened = await open(header, key)
     const record = parseLogRecord(key, opened, formatStreamName(this.stream), n)
     return { record, modifiedAt, sizeBytes }
   }

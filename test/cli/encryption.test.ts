@@ -169,16 +169,16 @@ function damage(file: string, offset: number): void {
   fs.writeFileSync(file, body)
 }
 
-describe('what may go wrong', () => {
-  const restoreTo = (to: string) => [
-    'restore',
-    ...at,
-    '--version',
-    'latest',
-    '--to',
-    path.join(base, to),
-  ]
+const restoreTo = (to: string) => [
+  'restore',
+  ...at,
+  '--version',
+  'latest',
+  '--to',
+  path.join(base, to),
+]
 
+describe('what may go wrong', () => {
   beforeEach(async () => {
     newKey()
     await initKey()
@@ -253,8 +253,8 @@ it('a sealed pack is compacted frame by frame as it is stored, and what is left 
   await replicate()
   const pack = onlyObject('packs')
   const stored = await openStore(store)
-  const keyOf = () => readKeyEncryptionKey(process.env, 'HOLDFAST_KEY')
-  const vaults = new StreamVaults(STREAM, () => openKeyring(stored, 'shop', keyOf()))
+  const key = readKeyEncryptionKey(process.env, 'HOLDFAST_KEY')
+  const vaults = new StreamVaults(STREAM, () => openKeyring(stored, 'shop', key))
   const patience = { clock: systemClock }
   const log = new VersionLog(stored, STREAM, patience, vaults)
   const latest = await resolvePin(stored, log, { kind: 'latest' })
