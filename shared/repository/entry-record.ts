@@ -16,7 +16,8 @@ const HEAD_BYTES = 7
 export interface Rest {
   readonly target?: string
   readonly hardLinkOf?: string
-  readonly attributes?: Readonly<Record<string, string>>
+  /** Pairs: some releases of V8 misread JSON keys that have escapes, once they have met others of the same shape. */
+  readonly attributes?: readonly (readonly [string, string])[]
   /** Numbers beyond 64 bits with a sign: times after the year 2262 (the system gives inodes with a sign, too). */
   readonly mtimeNs?: string
   readonly ctimeNs?: string
@@ -47,7 +48,7 @@ function restOf(entry: Entry): Buffer | undefined {
     ...(entry.type === 'symlink' && { target: entry.target }),
     ...(entry.type === 'file' &&
       entry.hardLinkOf !== undefined && { hardLinkOf: entry.hardLinkOf }),
-    ...(entry.attributes !== undefined && { attributes: entry.attributes }),
+    ...(entry.attributes !== undefined && { attributes: Object.entries(entry.attributes) }),
     ...(BigInt.asIntN(64, mtimeNs) !== mtimeNs && { mtimeNs: String(mtimeNs) }),
     ...(BigInt.asIntN(64, ctimeNs) !== ctimeNs && { ctimeNs: String(ctimeNs) }),
     ...(BigInt.asIntN(64, inode) !== inode && { inode: String(inode) }),

@@ -123,10 +123,10 @@ export class EntryTable implements Entries {
   /** Adds an entry, or puts it in the place of the one with its name. Returns its row. */
   set(entry: Entry): number {
     const [path, base] = split(entry.name)
+    const known = this.rowOf(entry.name)
     const plan = planRecord(base, entry)
-    const address = this.#heap.allocate(plan.bytes)
+    const address = this.#roomFor(known, plan.bytes)
     writeRecord(this.#heap.bufferOf(address), offsetOf(address), plan, entry, this.#frames)
-    this.#usedBytes += roundedUp(plan.bytes)
     const data = {
       directory: this.#paths.add(path),
       kind: this.#kindNumber(entry),
@@ -136,13 +136,11 @@ export class EntryTable implements Entries {
       ctimeNs: BigInt.asIntN(64, entry.ctimeNs),
       inode: BigInt.asIntN(64, entry.inode),
     }
-    const known = this.rowOf(entry.name)
     if (known === undefined) {
       const row = this.#rows.add(data)
       this.#byName.add(hashName(data.directory, base), row)
       return row
     }
-    this.#discard(known)
     this.#rows.put(known, data)
     this.#collectGarbage()
     return known
@@ -206,7 +204,7 @@ export class EntryTable implements Entries {
       ctimeNs: long.ctimeNs === undefined ? ctimeNs : BigInt(long.ctimeNs),
       inode: long.inode === undefined ? inode : BigInt(long.inode),
       ...(stale && { stale }),
-      ...(attributes !== undefined && { attributes }),
+      ...(attributes !== undefined && { attributes: Object.fromEntries(attributes) }),
     }
     if (type === 'directory') return { ...metadata, type }
     if (type === 'symlink') return { ...metadata, type, target }
@@ -239,6 +237,15 @@ export class EntryTable implements Entries {
     this.#kinds.push({ type, mode, uid, gid, stale, unstable })
     this.#kindNumbers.set(key, this.#kinds.length - 1)
     return this.#kinds.length - 1
+  }
+
+  /** The place of a row's record where the new one is as long, else a new one. */
+  #roomFor(row: number | undefined, bytes: number): number {
+    if (row !== undefined && this.#record(row).heapBytes === roundedUp(bytes))
+      return this.#rows.address(row)
+    if (row !== undefined) this.#discard(row)
+    this.#usedBytes += roundedUp(bytes)
+    return this.#heap.allocate(bytes)
   }
 
   #discard(row: number): void {

@@ -76,9 +76,10 @@ function* manifestLines({ changed, gone, faults }: ManifestDelta, self: string):
 }
 
 function encodeEntry(entry: Entry, packIndex: (pack: string) => number): string {
-  const { mtimeNs, ctimeNs, inode, ...rest } = entry
+  const { mtimeNs, ctimeNs, inode, attributes, ...rest } = entry
   return JSON.stringify({
     ...rest,
+    ...(attributes !== undefined && { attributes: Object.entries(attributes) }),
     mtimeNs: String(mtimeNs),
     ctimeNs: String(ctimeNs),
     inode: String(inode),
@@ -127,7 +128,12 @@ const metadata = {
   ctimeNs: Digits,
   inode: Digits,
   stale: v.exactOptional(v.boolean()),
-  attributes: v.exactOptional(v.record(v.string(), v.pipe(v.string(), v.base64()))),
+  attributes: v.exactOptional(
+    v.pipe(
+      v.array(v.strictTuple([v.string(), v.pipe(v.string(), v.base64())])),
+      v.transform((pairs): Record<string, string> => Object.fromEntries(pairs)),
+    ),
+  ),
 }
 const Target = v.pipe(
   v.string(),
