@@ -2,7 +2,7 @@
  * What has to be read, carried on or dropped to make the next version of the held one: told of each entry that a walk
  * meets. Changes nothing, and reads no file.
  */
-import type { Entry, Fault, FileEntry } from '../../shared/repository/entry.ts'
+import type { ChunkRef, Entry, Fault, FileEntry } from '../../shared/repository/entry.ts'
 import { EntryTable, isAtOrBelow } from '../../shared/repository/entry-table.ts'
 import type { Findings, ScannedEntry } from './scanner.ts'
 
@@ -19,6 +19,14 @@ export interface SnapshotPlan {
   readonly readBytes: number
   /** What the version will hold is more than its declared paths themselves. */
   readonly hasContent: boolean
+}
+
+/** Stands for the content of a file that is to be read, so that the room for it is there already. */
+const TO_COME: ChunkRef = {
+  id: '0'.repeat(64),
+  lengthBytes: 0,
+  frame: { pack: '', offset: 0, storedBytes: 0, plainBytes: 0 },
+  start: 0,
 }
 
 export class SnapshotPlanner {
@@ -101,7 +109,7 @@ export class SnapshotPlanner {
         ...metadataOf(entry),
         type: 'file',
         sizeBytes: entry.sizeBytes,
-        chunks: [],
+        chunks: entry.sizeBytes > 0 ? [TO_COME] : [],
         ...(hardLinkOf !== undefined && { hardLinkOf }),
       }),
     )

@@ -11,6 +11,7 @@ import { DirtyNames } from '../capture/dirty-names.ts'
 import { whyNotCommit } from '../capture/guard.ts'
 import type { HeldVersion } from '../capture/held-version.ts'
 import type { Hints } from '../capture/directory-watcher.ts'
+import { releaseMemory } from '../capture/release-memory.ts'
 import type { Scan } from '../capture/scanner.ts'
 import { Walker, scan } from '../capture/scanner.ts'
 import type { Survey } from '../capture/survey.ts'
@@ -21,6 +22,10 @@ import { locationOf } from '../volume/layout.ts'
 import { fsPath } from '../volume/raw-path.ts'
 import type { Mark } from '../volume/mark.ts'
 import { VolumeError, readMark, writeMark } from '../volume/mark.ts'
+
+/** A capture of more than this is worth a collection afterwards. */
+const MANY_FILES = 2000
+const MANY_BYTES = 32 * 1024 * 1024
 
 /** A capture, and when it was begun. */
 export interface Picture extends Capture {
@@ -36,6 +41,8 @@ export class AppState {
   #doubtful: ReadonlySet<string> = new Set()
   #sawContent = false
   #hints: Hints | undefined
+  /** A large capture or restore has left garbage that nobody has collected yet. */
+  leftMuch = false
   /** Where something may differ from the held version: hints that no picture has answered yet. */
   readonly #unapplied = new DirtyNames()
   /** How long the last survey of the whole took, without what was read and stored after it. */
@@ -194,6 +201,10 @@ export class AppState {
     this.pendingBytes = plan.readBytes
     const capture = await archive(this.layout, held, plan, packs, this.#clock)
     this.#sawContent ||= plan.hasContent
+    if (plan.read.length > MANY_FILES || plan.readBytes > MANY_BYTES) {
+      releaseMemory()
+      this.leftMuch = true
+    }
     // Also where it is never committed: what only moved is taken over all the same.
     this.#doubtful = new Set([...this.#doubtful, ...capture.doubtful])
     return {
@@ -205,6 +216,12 @@ export class AppState {
         this.#unapplied.take()
       },
     }
+  }
+
+  /** To be called when nothing is under way: gives back what something large has left. */
+  tidy(): void {
+    if (this.leftMuch) releaseMemory()
+    this.leftMuch = false
   }
 
   /** The sentence that says why what a survey found must not be committed on this version. */

@@ -88,6 +88,7 @@ export class Replicator {
     while (!this.#stopping) {
       await this.#settle()
       const failed = !(await this.#pass('change'))
+      this.#context.state.tidy()
       await this.#answerBackups()
       if (this.#stopping) break
       await this.#sleep(failed ? RETRY_MS : this.#restMs())
