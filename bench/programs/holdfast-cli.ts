@@ -1,4 +1,5 @@
 /** The command `holdfast`: `replicate --once` and `restore`. */
+import { NODE_ENVIRONMENT } from '../../manifests/image/node-environment.ts'
 import type { Bench } from '../bench.ts'
 import type { BackupProgram } from './backup-program.ts'
 
@@ -12,12 +13,12 @@ export function holdfastCli({ processes, holdfast }: Bench): BackupProgram {
     backup: ({ holdfastUrl, environment }, folder) =>
       processes.run(
         [...command, 'replicate', '--store', holdfastUrl, ...STREAM, '--path', folder, '--once'],
-        environment,
+        { ...NODE_ENVIRONMENT, ...environment },
       ),
     restore: ({ holdfastUrl, environment }, _, target) =>
-      processes.run(
-        [...command, 'restore', '--store', holdfastUrl, ...STREAM, '--to', target],
-        environment,
-      ),
+      processes.run([...command, 'restore', '--store', holdfastUrl, ...STREAM, '--to', target], {
+        ...NODE_ENVIRONMENT,
+        ...environment,
+      }),
   }
 }

@@ -9,6 +9,7 @@ import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { controlSocket } from '../../agent/serve/control.ts'
 import { MARK_NAME } from '../../agent/volume/layout.ts'
+import { NODE_ENVIRONMENT } from '../../manifests/image/node-environment.ts'
 import type { Assignment } from '../../shared/sidecar-contract.ts'
 import { ENV, formatAssignment, KEY, POD_INFO_DIR } from '../../shared/sidecar-contract.ts'
 import { HoldfastError } from '../../shared/errors.ts'
@@ -108,6 +109,7 @@ export async function startAgent(bench: Bench, options: AgentOptions): Promise<R
   await writeFile(path.join(podInfo, 'annotations'), `${KEY.injected}="${INJECTED}"\n`)
   const uid = randomUUID()
   const child = bench.processes.start([process.execPath, bench.holdfast.agent, 'replicate'], {
+    ...NODE_ENVIRONMENT,
     ...place.environment,
     [ENV.podName]: 'app-0',
     [ENV.podUid]: uid,
