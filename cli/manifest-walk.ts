@@ -4,7 +4,7 @@ import type { Entry, Fault } from '../shared/repository/entry.ts'
 import type { Entries } from '../shared/repository/entry-table.ts'
 import { EntryTable } from '../shared/repository/entry-table.ts'
 import type { VersionRecord } from '../shared/repository/log-record.ts'
-import type { ManifestLine } from '../shared/repository/manifest.ts'
+import type { ManifestLine } from '../shared/repository/manifest-decoder.ts'
 import { versionKey } from '../shared/repository/object-keys.ts'
 import {
   applyDelta,

@@ -227,7 +227,7 @@ function inOrderOfSource(target: EntryTable, rows: readonly number[]): number[] 
     const rank = frame === undefined ? 0 : (ranks.get(frame) ?? 0)
     keys[i] = rank * MAX_FRAME_BYTES + (firstStored(target, row)?.start ?? 0)
   }
-  const order = rows.map((_row, i) => i).sort((a, b) => (keys[a] as number) - (keys[b] as number))
+  const order = [...rows.keys()].toSorted((a, b) => (keys[a] as number) - (keys[b] as number))
   return order.map((i) => rows[i] as number)
 }
 

@@ -17,7 +17,7 @@ export function touchedEntries(all: EntryTable, touches: (name: string) => boole
  */
 function giveHeirs(entries: EntryTable): void {
   const heirs = new Map<string, string>()
-  for (const row of [...entries.rows()]) {
+  for (const row of entries.rows()) {
     const entry = entries.at(row)
     if (entry.type !== 'file' || entry.hardLinkOf === undefined || entries.has(entry.hardLinkOf))
       continue

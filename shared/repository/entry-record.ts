@@ -53,8 +53,7 @@ function restOf(entry: Entry): Buffer | undefined {
     ...(BigInt.asIntN(64, ctimeNs) !== ctimeNs && { ctimeNs: String(ctimeNs) }),
     ...(BigInt.asIntN(64, inode) !== inode && { inode: String(inode) }),
   }
-  for (const _key in rest) return Buffer.from(JSON.stringify(rest))
-  return undefined
+  return Object.keys(rest).length === 0 ? undefined : Buffer.from(JSON.stringify(rest))
 }
 
 export function writeRecord(

@@ -8,6 +8,7 @@ import type { Entry, StoredChunk } from './entry.ts'
 import { RecordView, planRecord, writeRecord } from './entry-record.ts'
 import { EntryRows } from './entry-rows.ts'
 import { NumberIndex } from './number-index.ts'
+import { PathRegistry } from './path-registry.ts'
 
 /** What readers of a manifest's entries need; a Map will do, too. */
 export interface Entries {
@@ -278,32 +279,6 @@ export class EntryTable implements Entries {
 /** The table itself where it is one, else one of these entries. */
 export function tableOf(entries: Entries): EntryTable {
   return entries instanceof EntryTable ? entries : EntryTable.of(entries.values())
-}
-
-/** Paths of directories that have entries, by number; a declared path itself lies in ''. */
-class PathRegistry {
-  readonly #paths: string[] = []
-  readonly #numbers = new Map<string, number>()
-
-  find(path: string): number | undefined {
-    return this.#numbers.get(path)
-  }
-
-  add(path: string): number {
-    const known = this.#numbers.get(path)
-    if (known !== undefined) return known
-    this.#paths.push(path)
-    this.#numbers.set(path, this.#paths.length - 1)
-    return this.#paths.length - 1
-  }
-
-  at(number: number): string {
-    return this.#paths[number] as string
-  }
-
-  map<T>(each: (path: string) => T): T[] {
-    return this.#paths.map(each)
-  }
 }
 
 /** Is this name one of these, or below one? */

@@ -23,7 +23,7 @@ import {
   FaultLine,
   HeadLine,
   ManifestDecoder,
-} from '../../shared/repository/manifest.ts'
+} from '../../shared/repository/manifest-decoder.ts'
 import { applyDelta } from '../../shared/repository/version-object.ts'
 import { encodeObject, sha256Hex } from '../../shared/repository/object-file.ts'
 import {
