@@ -148,12 +148,17 @@ async function compose(
   const openKey = () => openKeyring(store, stream.namespace, config.key)
   const vaults = new StreamVaults(stream, openKey)
   const versionLog = new VersionLog(store, stream, patience, vaults)
-  const { pin, restoreRequest, images, templateHash, paths } = assignment
+  const { pin, restoreRequest, images, templateHash, keep, paths } = assignment
   return {
     store,
     writer: new LogWriter(versionLog, newWriter(pod, assignment.graceSeconds), patience),
     state: new AppState(layoutOfAssignment(assignment, config.rootDir), systemClock),
-    facts: { roots: paths.map(({ path, as }) => ({ path, as })), images, templateHash },
+    facts: {
+      roots: paths.map(({ path, as }) => ({ path, as })),
+      images,
+      templateHash,
+      ...(keep !== undefined && { keep }),
+    },
     patience,
     status,
     step: crashStep(config.crashAfter),

@@ -17,6 +17,7 @@ import { command, pinOption, streamOption } from './command.ts'
 import type { DiffOptions } from './diff.ts'
 import type { KeyRotateOptions } from './key-rotate.ts'
 import type { KeyOptions } from './key-namespace.ts'
+import { parseKeep } from '../shared/retention/keep-policy.ts'
 import { addRetention } from './retention-commands.ts'
 import type { ReplicateOptions } from './replicate-options.ts'
 import type { RestoreOptions } from './restore.ts'
@@ -89,6 +90,14 @@ function addReplicate(program: Command, surroundings: Surroundings, onEnd: OnEnd
       )
         .argParser(imageValue)
         .default([], 'none'),
+    )
+    .addOption(
+      new Option(
+        '--keep <rules>',
+        'what prune shall keep, recorded with each version: all=24h,hourly=48,daily=14,weekly=8, or some of these',
+      )
+        .argParser(parseKeep)
+        .default({}, 'all=24h,hourly=48,daily=14,weekly=8'),
     )
     .addOption(
       new Option(

@@ -6,13 +6,14 @@ import { newWriter } from '../agent/session/identity.ts'
 import { LogWriter } from '../agent/session/log-writer.ts'
 import { Status } from '../agent/session/status.ts'
 import { layoutOfDirectories } from '../agent/volume/layout.ts'
+import { DEFAULT_KEEP } from '../shared/retention/keep-policy.ts'
 import type { ReplicateOptions } from './replicate-options.ts'
 import type { OpenRepository } from './repository.ts'
 import { logOf } from './repository.ts'
 import type { Surroundings } from './surroundings.ts'
 
 export function replicaContext(
-  { path, exclude, image, stream }: ReplicateOptions,
+  { path, exclude, image, keep, stream }: ReplicateOptions,
   repository: OpenRepository,
   surroundings: Surroundings,
 ): Context {
@@ -28,6 +29,7 @@ export function replicaContext(
       roots: path.map((declared) => ({ path: declared, as: 'files' })),
       images: image,
       templateHash: null,
+      keep: { ...DEFAULT_KEEP, ...keep },
     },
     patience,
     status: new Status(),

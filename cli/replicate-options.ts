@@ -1,6 +1,6 @@
 /** What `holdfast replicate` is told, and the check of it that needs the store. */
 import { UsageError } from '../shared/errors.ts'
-import type { RecordedImage } from '../shared/repository/log-record.ts'
+import type { Keep, RecordedImage } from '../shared/repository/log-record.ts'
 import { readTag } from '../shared/repository/tags.ts'
 import type { StreamName } from '../shared/stream-name.ts'
 import { formatStreamName } from '../shared/stream-name.ts'
@@ -14,6 +14,8 @@ export interface ReplicateOptions extends CommonOptions {
   readonly within: number
   readonly once: boolean
   readonly image: readonly RecordedImage[]
+  /** What is left out is as by default. */
+  readonly keep: Partial<Keep>
   readonly tag?: string
 }
 

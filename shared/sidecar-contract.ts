@@ -5,6 +5,7 @@
  */
 import * as v from 'valibot'
 import { HoldfastError } from './errors.ts'
+import { KeepSchema } from './repository/log-record.ts'
 
 export const SIDECAR_NAME = 'holdfast'
 /** The program in the sidecar's image; its verbs: `replicate` (main), `wait` (startupProbe), `drain` (preStop). */
@@ -86,6 +87,8 @@ export const AssignmentSchema = v.strictObject({
   before: v.nullable(HookSchema),
   after: v.nullable(HookSchema),
   whenEmpty: v.picklist(['resume', 'fresh', 'fail']),
+  /** What retention shall keep, to be recorded with each version. Absent: a webhook from before it was told; none is recorded. */
+  keep: v.exactOptional(KeepSchema),
   /** The containers' images as the pod's spec names them, to be recorded with each version. */
   images: v.array(v.strictObject({ container: Text, image: Text })),
   /** Hash of the pod template, so that a rollback can say "the template differs, too". */

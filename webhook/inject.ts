@@ -153,6 +153,12 @@ function assignmentOf(
     before: policy['backup.before'].value,
     after: policy['backup.after'].value,
     whenEmpty: policy['restore.whenEmpty'].value,
+    keep: {
+      allMs: policy['keep.all'].value,
+      hourly: policy['keep.hourly'].value,
+      daily: policy['keep.daily'].value,
+      weekly: policy['keep.weekly'].value,
+    },
     images: versionedContainers(pod).flatMap(({ name, image }) =>
       image ? [{ container: name, image }] : [],
     ),

@@ -13,7 +13,12 @@ import { untilReachable } from '../../shared/patience.ts'
 import type { Damage } from '../../shared/repository/damage.ts'
 import { DeltaChain } from '../../shared/repository/delta-chain.ts'
 import type { Fault } from '../../shared/repository/entry.ts'
-import type { LogRecord, RecordedImage, VersionRecord } from '../../shared/repository/log-record.ts'
+import type {
+  Keep,
+  LogRecord,
+  RecordedImage,
+  VersionRecord,
+} from '../../shared/repository/log-record.ts'
 import { EMPTY_MANIFEST } from '../../shared/repository/manifest.ts'
 import { PackWriter } from '../../shared/repository/pack-writer.ts'
 import { encodeVersion, encodeVersionPayload } from '../../shared/repository/version-object.ts'
@@ -35,6 +40,8 @@ export interface AppFacts {
   readonly roots: VersionRecord['roots']
   readonly images: readonly RecordedImage[]
   readonly templateHash: string | null
+  /** What prune goes by; absent: it was not told, and none is recorded. */
+  readonly keep?: Keep
 }
 
 /** Where a writer stands: its line, and what its next commit extends. */
@@ -192,6 +199,7 @@ export class Committer {
     manifest: VersionRecord['manifest'],
   ): Draft & { kind: 'version' } {
     const faults = countFaults(capture.faults)
+    const { roots, images, templateHash, keep } = this.#facts
     return {
       kind: 'version',
       open: this.#standing.open,
@@ -209,9 +217,10 @@ export class Committer {
         gone: capture.gone.size,
         storedBytes: capture.packed.storedBytes,
       },
-      roots: this.#facts.roots,
-      images: [...this.#facts.images],
-      templateHash: this.#facts.templateHash,
+      roots,
+      images: [...images],
+      templateHash,
+      ...(keep !== undefined && { keep }),
       manifest,
     }
   }

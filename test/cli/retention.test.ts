@@ -14,12 +14,13 @@ let store: string[]
 let stream: string[]
 
 /** Versions v2, v5, v8, … each by a command of its own. */
-async function ship(count: number): Promise<void> {
+async function ship(count: number, ...more: string[]): Promise<void> {
   const source = join(folder, 'source')
   mkdirSync(source, { recursive: true })
   for (let i = 0; i < count; i += 1) {
     writeFileSync(join(source, 'file'), `content ${i} ${Math.random()}`)
-    const shipped = await holdfastHere('replicate', ...stream, '--path', source, '--once')
+    const args = [...stream, '--path', source, '--once', ...more]
+    const shipped = await holdfastHere('replicate', ...args)
     expect(shipped.code, shipped.stderr).toBe(0)
   }
 }
@@ -54,6 +55,20 @@ test('a dry run tells of each version why it stays or goes', async () => {
   expect(stdout).toMatch(
     /^test\/app\/0: 2 versions kept, 1 planned, .*keep all 0s, hourly 0, daily 0, weekly 0/m,
   )
+})
+
+test('without --keep, prune goes by what the newest version was shipped with, and that by the default', async () => {
+  await ship(1)
+  const byDefault = { allMs: 86_400_000, hourly: 48, daily: 14, weekly: 8 }
+  expect(json(await prune('--output', 'json'))).toMatchObject({ streams: [{ keep: byDefault }] })
+  await ship(2, '--keep', NOTHING)
+  expect(json(await prune('--output', 'json'))).toMatchObject({
+    streams: [{ keep: { allMs: 0, weekly: 0 }, kept: 1, planned: 2 }],
+  })
+  await ship(1, '--keep', 'all=2h')
+  expect(json(await prune('--output', 'json'))).toMatchObject({
+    streams: [{ keep: { ...byDefault, allMs: 7_200_000 }, kept: 4 }],
+  })
 })
 
 test('two runs, a day apart, remove what no rule keeps; between them it is told, and not restored', async () => {
@@ -175,6 +190,7 @@ test('without a stream, all are pruned, and one that is damaged keeps no other f
 
 test.each([
   ['a rule that reads wrong', ['prune', '--keep', 'monthly=3'], 2],
+  ['a rule to ship with that reads wrong', ['replicate', '--keep', 'all=yes'], 2],
   ['a value for all streams', ['prune', '--confirm', '5'], 2],
   ['a value that is no number', ['prune', STREAM, '--confirm', 'yes'], 2],
   ['half a stream', ['prune', 'test/app'], 2],

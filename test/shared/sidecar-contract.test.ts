@@ -17,12 +17,15 @@ const ASSIGNMENT: Assignment = {
   before: null,
   after: null,
   whenEmpty: 'resume',
+  keep: { allMs: 86_400_000, hourly: 48, daily: 14, weekly: 8 },
   images: [{ container: 'shop', image: 'shop:1.4' }],
   templateHash: 'h',
   graceSeconds: 30,
   exclusive: false,
   injected: 'i',
 }
+
+const { keep: _keep, ...WITHOUT_KEEP } = ASSIGNMENT
 
 /** As Kubernetes does to the values of a container's environment. */
 function kubeletExpands(text: string): string {
@@ -45,9 +48,13 @@ it('the agent reads what the webhook wrote, whatever the kubelet expands', () =>
   )
 })
 
+it('a webhook that does not tell what to keep yet is understood: nothing is recorded of it', () => {
+  expect(parseAssignment(formatAssignment(WITHOUT_KEEP))).toEqual(WITHOUT_KEEP)
+})
+
 it('another release of one end is one clear sentence, for each field', () => {
   expect(() => parseAssignment('{')).toThrow('HOLDFAST_ASSIGNMENT is no JSON')
-  for (const field of Object.keys(ASSIGNMENT)) {
+  for (const field of Object.keys(WITHOUT_KEEP)) {
     const { [field as keyof Assignment]: _absent, ...rest } = ASSIGNMENT
     expect(() => parseAssignment(JSON.stringify(rest)), field).toThrow(HoldfastError)
     expect(() => parseAssignment(JSON.stringify(rest))).toThrow(
