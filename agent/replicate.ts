@@ -26,6 +26,7 @@ import type { Replicator } from './session/replicator.ts'
 import { runSession } from './session/session.ts'
 import { start } from './session/start.ts'
 import { Status } from './session/status.ts'
+import { AttributeTools } from './volume/attribute-tools.ts'
 import { layoutOfAssignment } from './volume/layout.ts'
 
 /** Runs until SIGTERM; resolves when everything is shipped and the stream closed. */
@@ -152,7 +153,11 @@ async function compose(
   return {
     store,
     writer: new LogWriter(versionLog, newWriter(pod, assignment.graceSeconds), patience),
-    state: new AppState(layoutOfAssignment(assignment, config.rootDir), systemClock),
+    state: new AppState(
+      layoutOfAssignment(assignment, config.rootDir),
+      systemClock,
+      new AttributeTools(),
+    ),
     facts: {
       roots: paths.map(({ path, as }) => ({ path, as })),
       images,

@@ -1,10 +1,10 @@
 /** What differs between two versions' entries. Pure. */
 import type { Entry } from '../shared/repository/entry.ts'
-import { sameContent } from '../shared/repository/entry.ts'
+import { sameAttributes, sameContent } from '../shared/repository/entry.ts'
 
 export interface Difference {
   readonly path: string
-  /** `metadata`: mode, owner or time, and nothing else. */
+  /** `metadata`: mode, owner, time or attributes, and nothing else. */
   readonly kind: 'added' | 'removed' | 'content' | 'metadata'
   /** What it is now, or was last. */
   readonly type: Entry['type']
@@ -35,7 +35,8 @@ function changeOf(before: Entry, after: Entry): 'content' | 'metadata' | undefin
     (before.mode === after.mode || after.type === 'symlink') &&
     before.uid === after.uid &&
     before.gid === after.gid &&
-    before.mtimeNs === after.mtimeNs
+    before.mtimeNs === after.mtimeNs &&
+    sameAttributes(before.attributes, after.attributes)
   return sameMetadata ? undefined : 'metadata'
 }
 

@@ -1,18 +1,26 @@
 /** A look at the directory and at the head of its stream before anything is written to either. */
+import {
+  attributeFaults,
+  lookForAttributes,
+  settleAttributes,
+} from '../agent/capture/attribute-look.ts'
 import { HeldVersion } from '../agent/capture/held-version.ts'
 import { sameRoots } from '../agent/capture/remap-roots.ts'
 import type { Survey } from '../agent/capture/survey.ts'
 import { chunksOf } from '../agent/restore/present.ts'
+import { sameFaults } from '../agent/session/capture-delta.ts'
 import type { Context } from '../agent/session/context.ts'
 import type { LogView } from '../agent/session/log-writer.ts'
 import { writingVault } from '../agent/session/preparation.ts'
 import type { VersionState } from '../agent/session/version-state.ts'
 import { foreignBytes, loadContinued } from '../agent/session/version-state.ts'
 import { locationOf } from '../agent/volume/layout.ts'
+import type { Vault } from '../shared/encryption/vault.ts'
 import { HoldfastError } from '../shared/errors.ts'
 import { usesDamaged } from '../shared/repository/damage.ts'
-import type { Fault } from '../shared/repository/entry.ts'
+import type { Entry, Fault } from '../shared/repository/entry.ts'
 import { sameContent, sameEntry } from '../shared/repository/entry.ts'
+import { EntryTable } from '../shared/repository/entry-table.ts'
 import type { VersionRecord } from '../shared/repository/log-record.ts'
 
 export interface Preview {
@@ -81,24 +89,54 @@ function refuseMissing({ state: { layout } }: Context, { findings }: Survey): vo
 
 /** By lstat alone, but for files that were only touched, or read so soon after a change that a later one may bear the same time. */
 async function isUnchanged(
-  { state: { layout }, patience }: Context,
+  context: Context,
   { vault }: VersionState,
-  { entries, faults, foreign, damage }: HeldVersion,
+  held: HeldVersion,
   { plan, findings }: Survey,
 ): Promise<boolean> {
-  if (foreign !== undefined) return false // to be sealed as what is new is
-  if (faults.length + findings.unreadable.length + findings.skipped.length > 0) return false
-  if (plan.gone.size > 0 || plan.changed.size > plan.read.length) return false
-  for (const row of plan.read) {
+  if (held.foreign !== undefined) return false // to be sealed as what is new is
+  const others = held.faults.filter(({ attribute }) => attribute === undefined)
+  if (others.length + findings.unreadable.length + findings.skipped.length > 0) return false
+  if (plan.gone.size > 0) return false
+  const toRead = new Set(plan.read)
+  for (const row of plan.changed.rows()) {
     const now = plan.changed.glanceAt(row)
-    const held = entries.get(now.name)
-    if (held?.type !== 'file' || now.type !== 'file') return false
-    if (usesDamaged(held, damage)) return false // to be shipped again
-    if (!sameEntry(held, { ...now, chunks: held.chunks })) return false
-    const chunks = await chunksOf(locationOf(layout, now.name), patience.clock, vault)
-    if (chunks === undefined || !sameContent(held, { ...now, chunks })) return false
+    const before = held.entries.get(now.name)
+    if (before === undefined || !isSameFace(before, now)) return false
+    if (!toRead.has(row)) continue
+    if (usesDamaged(before, held.damage)) return false // to be shipped again
+    if (!(await hasContent(context, vault, before))) return false
   }
-  return true
+  return hasAttributes(context, held)
+}
+
+/** All that needs no reading is the same. */
+function isSameFace(before: Entry, now: Entry): boolean {
+  const { attributes = {} } = before
+  const chunks = before.type === 'file' ? before.chunks : []
+  return sameEntry(before, { ...now, attributes, ...(now.type === 'file' && { chunks }) })
+}
+
+async function hasContent(
+  { state: { layout }, patience }: Context,
+  vault: Vault,
+  entry: Entry,
+): Promise<boolean> {
+  if (entry.type !== 'file') return true
+  const chunks = await chunksOf(locationOf(layout, entry.name), patience.clock, vault)
+  return chunks !== undefined && sameContent(entry, { ...entry, chunks })
+}
+
+/** The extended attributes are as the version has them, and what it says of them, too. */
+async function hasAttributes({ state }: Context, held: HeldVersion): Promise<boolean> {
+  const { layout, tools } = state
+  if (tools === undefined) return true
+  const found = { changed: new EntryTable(), refreshed: new EntryTable(), gone: new Set<string>() }
+  const look = await lookForAttributes(layout, held, found.changed, tools)
+  settleAttributes(layout, held, look, found)
+  const faults = attributeFaults(layout, held, look, found)
+  const before = held.faults.filter(({ attribute }) => attribute !== undefined)
+  return found.changed.size === 0 && sameFaults(faults, before)
 }
 
 /** The sentence for a stream whose last writer has not closed: it will find itself superseded. */

@@ -5,6 +5,7 @@ import type { Context } from '../agent/session/context.ts'
 import { newWriter } from '../agent/session/identity.ts'
 import { LogWriter } from '../agent/session/log-writer.ts'
 import { Status } from '../agent/session/status.ts'
+import { AttributeTools } from '../agent/volume/attribute-tools.ts'
 import { layoutOfDirectories } from '../agent/volume/layout.ts'
 import { DEFAULT_KEEP } from '../shared/retention/keep-policy.ts'
 import type { ReplicateOptions } from './replicate-options.ts'
@@ -24,7 +25,7 @@ export function replicaContext(
   return {
     store,
     writer: new LogWriter(log, newWriter(pod, 0), patience),
-    state: new AppState(layoutOfDirectories(path, exclude), patience.clock),
+    state: new AppState(layoutOfDirectories(path, exclude), patience.clock, new AttributeTools()),
     facts: {
       roots: path.map((declared) => ({ path: declared, as: 'files' })),
       images: image,

@@ -90,7 +90,7 @@ export function planJson({
 
 export function resultText(
   { record, directory, plan }: Restoration,
-  { lost, ownersLost, fetchedBytes }: RestoreResult & { fetchedBytes: number },
+  { lost, ownersLost, attributesLost, fetchedBytes }: RestoreResult & { fetchedBytes: number },
   seconds: number,
 ): string[] {
   const lines = [
@@ -99,6 +99,17 @@ export function resultText(
   if (ownersLost.length > 0)
     lines.push(
       `${formatCount(ownersLost.length, 'entry', 'entries')} could not be given back to their owners: restore as root to keep them`,
+    )
+  if (attributesLost.length > 0)
+    lines.push(
+      `${formatCount(attributesLost.length, 'extended attribute')} could not be given back:`,
+      ...firstLines(
+        attributesLost.map(
+          ({ name, attribute, why }) =>
+            `  ${printablePath(displayPath(record.roots, name))}: ${printablePath(attribute)}${why === '' ? '' : `: ${why}`}`,
+        ),
+        LIST_LINES,
+      ),
     )
   if (lost.length === 0) return lines
   return [
@@ -113,11 +124,16 @@ export function resultText(
 
 export function resultJson(
   { record }: Restoration,
-  { lost, ownersLost, fetchedBytes }: RestoreResult & { fetchedBytes: number },
+  { lost, ownersLost, attributesLost, fetchedBytes }: RestoreResult & { fetchedBytes: number },
 ) {
   return {
     fetchedBytes,
     lost: lost.map(({ name, why }) => ({ path: displayPath(record.roots, name), why })),
     ownersNotRestored: ownersLost.map((name) => displayPath(record.roots, name)),
+    attributesNotRestored: attributesLost.map(({ name, attribute, why }) => ({
+      path: displayPath(record.roots, name),
+      attribute,
+      why,
+    })),
   }
 }

@@ -1,6 +1,7 @@
 /** `holdfast restore`: print the plan, then make the directory hold exactly that version. It is a read: no record is written. */
 import { planInto, runInto } from '../agent/restore/into-directory.ts'
 import type { RestoreResult } from '../agent/restore/restorer.ts'
+import { AttributeTools } from '../agent/volume/attribute-tools.ts'
 import { systemClock } from '../shared/clock.ts'
 import type { Pin } from '../shared/pin.ts'
 import { loadManifest } from '../shared/repository/version-object.ts'
@@ -32,12 +33,14 @@ export async function restore(
   const manifest = await loadManifest(from.store, from.log, found.record.n)
   const vault = await from.log.vaults.reading(found.record.key)
   const layout = layoutInto(directory, found.record, manifest)
+  const tools = new AttributeTools()
   const plan = await planInto(
     layout,
     manifest,
     new Date(found.record.scannedAt),
     systemClock,
     vault,
+    tools,
   )
   const restoration: Restoration = {
     ...found,
@@ -57,7 +60,7 @@ export async function restore(
   const result = await runInto(
     layout,
     plan,
-    { ...from, stream: options.stream, vault },
+    { ...from, stream: options.stream, vault, tools },
     ({ bytesDone, bytes, filesDone, files }) => {
       terminal.progress(
         `restoring: ${filesDone} of ${files} files, ${formatBytes(bytesDone)} of ${formatBytes(bytes)}`,

@@ -11,6 +11,9 @@ import { EntryTable } from '../../shared/repository/entry-table.ts'
 import type { PackWriter, PackedBytes } from '../../shared/repository/pack-writer.ts'
 import type { Layout } from '../volume/layout.ts'
 import { isDatabase, locationOf } from '../volume/layout.ts'
+import type { AttributeTools } from '../volume/attribute-tools.ts'
+import type { AttributeLook } from './attribute-look.ts'
+import { attributeFaults, lookForAttributes, settleAttributes } from './attribute-look.ts'
 import { ChunkIndex } from './chunk-index.ts'
 import { doubtfulSinceNs } from './doubt.ts'
 import { mendLinks } from './hard-links.ts'
@@ -33,6 +36,8 @@ export interface Capture {
   readonly faults: readonly Fault[]
   /** Files read so soon after they changed that a later change may bear the same time. */
   readonly doubtful: ReadonlySet<string>
+  /** What it says of extended attributes was read, now or before. */
+  readonly attributesSeen: boolean
   readonly packed: PackedBytes
 }
 
@@ -42,20 +47,35 @@ const SMALL_BYTES = 1024 * 1024
 const TURN_BYTES = 1024 * 1024
 const TURN_FILES = 200
 
+/** @param tools without them, extended attributes stay as the held version has them. */
 export async function archive(
   layout: Layout,
   held: HeldVersion,
   plan: SnapshotPlan,
   writer: PackWriter,
   clock: Clock,
+  tools?: AttributeTools,
 ): Promise<Capture> {
   const run = new ArchiveRun(layout, held, plan, writer, clock)
+  const looking = tools && lookForAttributes(layout, held, plan.changed, tools)
   run.sortKnown()
-  await run.readAll()
+  const [look] = await Promise.all([looking, run.readAll()])
   if (held.foreign !== undefined) await reseal(held, held.foreign, run, run)
+  if (look !== undefined) run.takeAttributes(look)
   mendLinks(held, run, run.links)
   const { changed, gone, refreshed, faults, doubtful } = run
-  return { changed, gone, refreshed, faults, doubtful, packed: await writer.finish() }
+  const attributesSeen = typeof look?.reading === 'object'
+  // What is refreshed is taken over whatever becomes of the capture: its attributes have to be looked at yet.
+  if (!attributesSeen) held.attributesSeen = false
+  return {
+    attributesSeen,
+    changed,
+    gone,
+    refreshed,
+    faults,
+    doubtful,
+    packed: await writer.finish(),
+  }
 }
 
 class ArchiveRun implements ChunkKeeper {
@@ -99,10 +119,12 @@ class ArchiveRun implements ChunkKeeper {
     for (const row of this.changed.rows()) if (!toRead.has(row)) this.offer(this.changed.at(row))
   }
 
-  /** Sorts an entry to what changed or what only moved. */
-  offer(entry: Entry): void {
-    if (entry.type === 'file' && entry.hardLinkOf !== undefined) this.links.push(entry.name)
-    const before = this.#held.entries.get(entry.name)
+  /** Sorts an entry to what changed or what only moved; with the attributes that it had, until others are found. */
+  offer(offered: Entry): void {
+    if (offered.type === 'file' && offered.hardLinkOf !== undefined) this.links.push(offered.name)
+    const before = this.#held.entries.get(offered.name)
+    const attributes = offered.attributes ?? before?.attributes
+    const entry = attributes === undefined ? offered : { ...offered, attributes }
     if (before === undefined || !sameEntry(before, entry) || this.#isMended(before, entry)) {
       this.#chunks.add(this.changed.set(entry))
       return
@@ -111,6 +133,24 @@ class ArchiveRun implements ChunkKeeper {
     const isFile = entry.type === 'file' && before.type === 'file'
     this.refreshed.set(isFile ? { ...entry, chunks: before.chunks } : entry)
     this.changed.delete(entry.name)
+  }
+
+  takeAttributes(look: AttributeLook): void {
+    settleAttributes(this.#layout, this.#held, look, this)
+    const others = this.faults.filter(({ attribute }) => attribute === undefined)
+    this.faults.splice(0)
+    this.faults.push(...others, ...attributeFaults(this.#layout, this.#held, look, this))
+    this.#doubtOthers()
+  }
+
+  /** Of directories and links, too, a later change of attributes may bear the ctime that was seen just after an earlier one. */
+  #doubtOthers(): void {
+    const sinceNs = doubtfulSinceNs(this.#clock.now())
+    for (const table of [this.changed, this.refreshed])
+      for (const row of table.rows()) {
+        const { type, name, ctimeNs } = table.glanceAt(row)
+        if (type !== 'file' && ctimeNs > sinceNs) this.doubtful.add(name)
+      }
   }
 
   /** The same bytes, which are lost where they lay. */
@@ -180,6 +220,8 @@ class ArchiveRun implements ChunkKeeper {
   #take(entry: FileEntry, read: StableRead | undefined): void {
     if (read === undefined) return this.#vanished(entry.name)
     const now = metadataOf(scannedEntry(entry.name, 'file', read.stat))
+    // Its attributes may have been read before it changed.
+    if (now.ctimeNs !== entry.ctimeNs) this.doubtful.add(entry.name)
     this.#offerFile({ ...entry, ...now }, read)
   }
 

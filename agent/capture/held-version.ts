@@ -21,6 +21,8 @@ export class HeldVersion {
   faults: readonly Fault[]
   /** A picture of the whole volume was taken against it: from then on hints tell what may differ. */
   isSeen = false
+  /** All that it says of extended attributes was read by this agent, so that only what changes has to be looked at. */
+  attributesSeen = false
   /**
    * Set until the next commit: its bytes are in clear, or sealed with another key than what is written now, and nothing
    * new may refer to them.
@@ -35,6 +37,8 @@ export class HeldVersion {
   readonly #links = new Map<string, string>()
   /** How many links each of those has. */
   readonly #linked = new Map<string, number>()
+
+  readonly #attributed = new Set<string>()
 
   constructor(manifest: Manifest) {
     this.#entries = tableOf(manifest.entries)
@@ -65,6 +69,11 @@ export class HeldVersion {
   /** Is this what hard links are links to? */
   isLinked(name: string): boolean {
     return this.#linked.has(name)
+  }
+
+  /** Names of entries with extended attributes. */
+  get attributed(): ReadonlySet<string> {
+    return this.#attributed
   }
 
   /** @param id as bytes. */
@@ -125,6 +134,7 @@ export class HeldVersion {
     const entry = this.#entries.glanceAt(row)
     count(this.#counts, entry, 1)
     this.#chunks?.add(row)
+    if (entry.attributes !== undefined) this.#attributed.add(entry.name)
     if (entry.type !== 'file' || entry.hardLinkOf === undefined) return
     this.#links.set(entry.name, entry.hardLinkOf)
     this.#linked.set(entry.hardLinkOf, (this.#linked.get(entry.hardLinkOf) ?? 0) + 1)
@@ -134,6 +144,7 @@ export class HeldVersion {
     const entry = this.#entries.glanceAt(row)
     count(this.#counts, entry, -1)
     this.#chunks?.remove(row)
+    this.#attributed.delete(entry.name)
     const first = this.#links.get(entry.name)
     if (first === undefined) return
     this.#links.delete(entry.name)

@@ -61,7 +61,8 @@ export class SnapshotPlanner {
         ? { ...scanned, mtimeNs: before.mtimeNs }
         : scanned
     if (entry.type === 'file') this.#addFile(entry, before)
-    else if (before === undefined || !isSame(before, entry)) this.changed.set(withoutContent(entry))
+    else if (before === undefined || !isSame(before, entry) || this.#doubtful.has(entry.name))
+      this.changed.set(withoutContent(entry))
   }
 
   /**
@@ -142,8 +143,13 @@ function isSame(before: Entry, now: ScannedEntry): boolean {
     before.uid === now.uid &&
     before.gid === now.gid &&
     (before.type !== 'symlink' || before.target === now.target) &&
-    (before.type === 'file' ? isSameFile(before, now) : before.mtimeNs === now.mtimeNs)
+    (before.type === 'file' ? isSameFile(before, now) : isSameOther(before, now))
   )
+}
+
+/** An attribute changes the ctime alone. */
+function isSameOther(before: Entry, now: ScannedEntry): boolean {
+  return before.mtimeNs === now.mtimeNs && before.ctimeNs === now.ctimeNs
 }
 
 /** Of a database and its log the ctime alone tells: checkpoints move the rest. */

@@ -7,6 +7,7 @@ import type { Patience } from '../../shared/patience.ts'
 import { tableOf } from '../../shared/repository/entry-table.ts'
 import type { Manifest } from '../../shared/repository/manifest.ts'
 import type { StreamName } from '../../shared/stream-name.ts'
+import type { AttributeTools } from '../volume/attribute-tools.ts'
 import type { Layout } from '../volume/layout.ts'
 import { displayPath } from '../volume/layout.ts'
 import { ChunkSource } from './chunk-source.ts'
@@ -28,9 +29,16 @@ export async function planInto(
   scannedAt: Date,
   clock: Clock,
   vault: Vault,
+  tools: AttributeTools,
 ): Promise<RestorePlan> {
   const target = tableOf(manifest.entries)
-  const present = await inspect(layout, target, { scannedAt, touches: () => true, clock, vault })
+  const present = await inspect(layout, target, {
+    scannedAt,
+    touches: () => true,
+    clock,
+    vault,
+    tools,
+  })
   const [first] = present.findings.unreadable
   if (first !== undefined)
     throw new HoldfastError(
@@ -48,7 +56,13 @@ export async function planInto(
 export async function runInto(
   layout: Layout,
   plan: RestorePlan,
-  from: { store: ObjectStore; stream: StreamName; patience: Patience; vault: Vault },
+  from: {
+    store: ObjectStore
+    stream: StreamName
+    patience: Patience
+    vault: Vault
+    tools: AttributeTools
+  },
   onProgress: (progress: RestoreProgress) => void,
 ): Promise<RestoreResult & { fetchedBytes: number }> {
   const source = new ChunkSource(
@@ -58,6 +72,6 @@ export async function runInto(
     from.patience,
     from.vault,
   )
-  const result = await runRestore(layout, plan, source, onProgress)
+  const result = await runRestore(layout, plan, source, onProgress, from.tools)
   return { ...result, fetchedBytes: source.fetchedBytes }
 }

@@ -11,7 +11,10 @@ import { Walker } from '../capture/scanner.ts'
 import { firstNameOfInode, metadataOf } from '../capture/snapshot-plan.ts'
 import type { ChunkKeeper } from '../capture/stable-read.ts'
 import { readStable } from '../capture/stable-read.ts'
+import type { Attributes } from '../volume/attribute-dump.ts'
+import type { AttributeTools } from '../volume/attribute-tools.ts'
 import type { Layout } from '../volume/layout.ts'
+import { presentAttributes } from './attributes.ts'
 import { SQLITE_SIDE_FILES, isDatabase, locationOf } from '../volume/layout.ts'
 
 /** What is there now, against the entries that shall be. */
@@ -39,14 +42,17 @@ export interface InspectOptions {
   readonly clock: Clock
   /** Names chunks as the version does. */
   readonly vault: Vault
+  /** Without them, extended attributes are taken to be as they shall be. */
+  readonly tools?: AttributeTools | undefined
 }
 
 export async function inspect(
   layout: Layout,
   target: EntryTable,
-  { scannedAt, touches, clock, vault }: InspectOptions,
+  { scannedAt, touches, clock, vault, tools }: InspectOptions,
 ): Promise<Present> {
-  const look = new Look(layout, target, scannedAt)
+  const attributes = tools && (await presentAttributes(layout, tools))
+  const look = new Look(layout, target, scannedAt, attributes)
   const walker = new Walker(layout, {
     entry: (entry) => {
       if (touches(entry.name)) look.add(entry)
@@ -73,8 +79,15 @@ class Look {
   readonly #target: EntryTable
   readonly #provenNs: bigint
   readonly #firstNames = new Map<string, string>()
+  readonly #attributes: ReadonlyMap<string, Attributes> | undefined
 
-  constructor(layout: Layout, target: EntryTable, scannedAt: Date | undefined) {
+  constructor(
+    layout: Layout,
+    target: EntryTable,
+    scannedAt: Date | undefined,
+    attributes: ReadonlyMap<string, Attributes> | undefined,
+  ) {
+    this.#attributes = attributes
     this.same = new Uint8Array(target.endRow)
     this.#layout = layout
     this.#target = target
@@ -85,7 +98,7 @@ class Look {
     this.hasContent ||= scanned.type !== 'directory' || scanned.name.includes('/')
     if (scanned.type === 'file') return this.#addFile(scanned)
     const row = this.#target.rowOf(scanned.name)
-    const isSame = row !== undefined && sameEntry(this.#wanted(row), asEntry(scanned))
+    const isSame = row !== undefined && this.#isSame(row, asEntry(scanned))
     if (isSame) this.same[row] = 1
     else this.others.set(scanned.name, scanned)
   }
@@ -104,7 +117,7 @@ class Look {
       ...(hardLinkOf !== undefined && { hardLinkOf }),
     }
     const row = this.#target.rowOf(scanned.name) as number
-    if (sameEntry(this.#wanted(row), there)) {
+    if (this.#isSame(row, there)) {
       this.same[row] = 1
       if (scanned.links < 2) this.others.delete(scanned.name)
     } else this.files.set(scanned.name, there)
@@ -123,9 +136,13 @@ class Look {
   }
 
   /** A version's own remark that an entry was carried on is no difference. */
-  #wanted(row: number): Entry {
-    const { stale: _carriedOn, ...entry } = this.#target.at(row)
-    return entry
+  #isSame(row: number, there: Entry): boolean {
+    const { stale: _carriedOn, ...wanted } = this.#target.at(row)
+    const attributes =
+      this.#attributes === undefined
+        ? wanted.attributes
+        : this.#attributes.get(locationOf(this.#layout, there.name))
+    return sameEntry(wanted, { ...there, attributes: attributes ?? {} })
   }
 }
 

@@ -1,7 +1,8 @@
 /**
  * Runs a restore plan:
  *
- *   remove what is in the way → directories → files (fetch, verify, rename) → links → extras → metadata → sync
+ *   remove what is in the way → directories → files (fetch, verify, rename) → links → extras → metadata
+ *     → extended attributes → sync
  *
  * A crash leaves a mixture; whoever calls keeps a dirty mark around it. Damaged objects cost the files that they
  * hold: these are listed, and everything else is restored.
@@ -16,6 +17,9 @@ import type { Layout } from '../volume/layout.ts'
 import { SQLITE_SIDE_FILES, displayPath, isDatabase, locationOf } from '../volume/layout.ts'
 import { fsyncDirectory } from '../volume/mark.ts'
 import { fsPath } from '../volume/raw-path.ts'
+import type { AttributeTools } from '../volume/attribute-tools.ts'
+import type { LostAttribute } from './attributes.ts'
+import { restoreAttributes } from './attributes.ts'
 import type { ChunkSource } from './chunk-source.ts'
 import { canSyncFileSystems, syncFileSystems } from './durable.ts'
 import type { PresentBytes } from './file-writer.ts'
@@ -35,6 +39,7 @@ export interface RestoreResult {
   readonly lost: readonly { readonly name: string; readonly why: string }[]
   /** Names of entries whose owner could not be given back. */
   readonly ownersLost: readonly string[]
+  readonly attributesLost: readonly LostAttribute[]
 }
 
 export interface RestoreProgress {
@@ -47,11 +52,13 @@ export interface RestoreProgress {
 /** Others get a turn of the event loop after so many files. */
 const TURN_FILES = 50
 
+/** @param tools without them, extended attributes stay as they are. */
 export async function runRestore(
   layout: Layout,
   plan: RestorePlan,
   source: ChunkSource,
   onProgress: (progress: RestoreProgress) => void = () => undefined,
+  tools?: AttributeTools,
 ): Promise<RestoreResult> {
   const fsync = !(await canSyncFileSystems())
   const run = new RestoreRun(layout, plan, source, fsync)
@@ -63,12 +70,14 @@ export async function runRestore(
     for (const name of plan.leftovers) run.remove(name, 'file')
     for (const { name, type } of plan.extras) run.remove(name, type)
     run.setMetadata()
+    if (tools !== undefined) await run.restoreAttributes(tools)
     if (fsync) run.syncEach()
   } catch (error) {
     throw explain(error)
   }
   if (!fsync) await syncFileSystems(layout.roots.map(({ at }) => existingParent(at)))
-  return { lost: run.lost, ownersLost: [...run.ownersLost] }
+  const { lost, ownersLost, attributesLost } = run
+  return { lost, ownersLost: [...ownersLost], attributesLost }
 }
 
 /** The file system's refusals as a sentence; anything else as it is. */
@@ -84,6 +93,7 @@ function explain(error: unknown): Error {
 class RestoreRun {
   readonly lost: { name: string; why: string }[] = []
   readonly ownersLost = new Set<string>()
+  attributesLost: readonly LostAttribute[] = []
   readonly #layout: Layout
   readonly #plan: RestorePlan
   readonly #source: ChunkSource
@@ -160,6 +170,12 @@ class RestoreRun {
       if (lost.has(entry.name)) continue
       setMetadata(this.#locate(entry.name), entry, ({ name }) => this.ownersLost.add(name))
     }
+  }
+
+  async restoreAttributes(tools: AttributeTools): Promise<void> {
+    const lost = new Set(this.lost.map(({ name }) => name))
+    const { target } = this.#plan
+    this.attributesLost = await restoreAttributes(this.#layout, target, lost, tools)
   }
 
   /** Where an entry lies, reached through real directories only. */

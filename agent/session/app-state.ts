@@ -17,6 +17,7 @@ import { Walker, scan } from '../capture/scanner.ts'
 import type { Survey } from '../capture/survey.ts'
 import { surveyAll, surveyDirty } from '../capture/survey.ts'
 import type { Fault } from '../../shared/repository/entry.ts'
+import type { AttributeTools } from '../volume/attribute-tools.ts'
 import type { Layout, VolumeRoot } from '../volume/layout.ts'
 import { locationOf } from '../volume/layout.ts'
 import { fsPath } from '../volume/raw-path.ts'
@@ -36,6 +37,7 @@ export interface Picture extends Capture {
 
 export class AppState {
   readonly layout: Layout
+  readonly tools: AttributeTools | undefined
   readonly #clock: Clock
   readonly #identityAtStart: VolumeIdentity
   #doubtful: ReadonlySet<string> = new Set()
@@ -54,8 +56,10 @@ export class AppState {
   /** The sentence that says why the volume is not committed now; undefined when it is. */
   whyNot: string | undefined
 
-  constructor(layout: Layout, clock: Clock) {
+  /** @param tools for extended attributes; without them, these are not the state's business. */
+  constructor(layout: Layout, clock: Clock, tools?: AttributeTools) {
     this.layout = layout
+    this.tools = tools
     this.#clock = clock
     this.#identityAtStart = identityOf(layout)
   }
@@ -199,7 +203,7 @@ export class AppState {
     if (this.whyNot !== undefined) return undefined
     if (!this.#sawContent && !plan.hasContent) return undefined // fresh, and stays so
     this.pendingBytes = plan.readBytes
-    const capture = await archive(this.layout, held, plan, packs, this.#clock)
+    const capture = await archive(this.layout, held, plan, packs, this.#clock, this.tools)
     this.#sawContent ||= plan.hasContent
     if (plan.read.length > MANY_FILES || plan.readBytes > MANY_BYTES) {
       releaseMemory()
@@ -212,6 +216,7 @@ export class AppState {
       scannedAt,
       applied: () => {
         held.isSeen = true
+        held.attributesSeen = capture.attributesSeen
         this.#doubtful = capture.doubtful
         this.#unapplied.take()
       },

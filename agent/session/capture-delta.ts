@@ -1,5 +1,5 @@
 /** What a version's manifest tells: the state after a capture, as far as a delta's base does not have it. */
-import type { Entry } from '../../shared/repository/entry.ts'
+import type { Entry, Fault } from '../../shared/repository/entry.ts'
 import type { EntryTable } from '../../shared/repository/entry-table.ts'
 import type { ManifestDelta } from '../../shared/repository/manifest.ts'
 import type { Capture } from '../capture/archiver.ts'
@@ -59,4 +59,14 @@ export class ChangedNames implements Iterable<string> {
     yield* this.#capture.changed.keys()
     yield* this.#capture.gone
   }
+}
+
+/** In whatever order. */
+export function sameFaults(a: readonly Fault[], b: readonly Fault[]): boolean {
+  return a.length === b.length && faultsText(a) === faultsText(b)
+}
+
+function faultsText(faults: readonly Fault[]): string {
+  const lines = faults.map(({ name, kind, why }) => `${kind} ${name} ${why}`)
+  return lines.toSorted().join('\n')
 }

@@ -24,7 +24,7 @@ import { PackWriter } from '../../shared/repository/pack-writer.ts'
 import { encodeVersion, encodeVersionPayload } from '../../shared/repository/version-object.ts'
 import { HeldVersion } from '../capture/held-version.ts'
 import type { Picture } from './app-state.ts'
-import { ChangedNames, deltaAfter } from './capture-delta.ts'
+import { ChangedNames, deltaAfter, sameFaults } from './capture-delta.ts'
 import type { Draft, LogWriter } from './log-writer.ts'
 import { isSuperseded } from './log-writer.ts'
 import { isChainDamaged } from './version-state.ts'
@@ -263,15 +263,6 @@ export class Committer {
 
 function isUnchanged(capture: Picture, faults: readonly Fault[]): boolean {
   return capture.changed.size === 0 && capture.gone.size === 0 && sameFaults(capture.faults, faults)
-}
-
-function sameFaults(a: readonly Fault[], b: readonly Fault[]): boolean {
-  return a.length === b.length && faultsText(a) === faultsText(b)
-}
-
-function faultsText(faults: readonly Fault[]): string {
-  const lines = faults.map(({ name, kind, why }) => `${kind} ${name} ${why}`)
-  return lines.toSorted().join('\n')
 }
 
 function countFaults(faults: readonly Fault[]): VersionRecord['faults'] {

@@ -54,6 +54,7 @@ export async function planRehydration(
     touches,
     clock,
     vault: target.vault,
+    tools: context.state.tools,
   })
   refuseUnreadable(layout, present.findings)
   const plan = planRestore(entries, target.manifest.faults, present)
@@ -123,6 +124,7 @@ export async function runRehydration(
       shown = percent
       status.set({ reason: `restoring ${label}: ${percent}% (${filesDone} of ${files} files)` })
     },
+    state.tools,
   )
   state.leftMuch = true
   const [first] = result.lost
@@ -134,6 +136,11 @@ export async function runRehydration(
   if (owned !== undefined)
     status.set({
       note: `${result.ownersLost.length} entries of ${label} belong to users to whom this agent can give nothing, the first is ${displayPath(state.layout.roots, owned)}`,
+    })
+  const [attribute] = result.attributesLost
+  if (attribute !== undefined)
+    status.set({
+      note: `${result.attributesLost.length} extended attributes of ${label} could not be given back, the first is ${attribute.attribute} of ${displayPath(state.layout.roots, attribute.name)}: ${attribute.why}`,
     })
   return result
 }

@@ -88,6 +88,13 @@ export function locationOf(layout: Layout, name: string): string {
   return below === '' ? root.at : `${root.at}/${below}`
 }
 
+/** The entry that lies there; undefined where that is below no declared path. */
+export function nameOf(layout: Layout, location: string): string | undefined {
+  const index = layout.roots.findIndex(({ at }) => isWithin(location, at))
+  const root = layout.roots[index]
+  return root === undefined ? undefined : String(index) + location.slice(root.at.length)
+}
+
 /** As people call an entry: its declared path and what is below. */
 export function displayPath(roots: readonly { readonly path: string }[], name: string): string {
   const below = pathInRoot(name)

@@ -45,6 +45,7 @@ export class SimulatedApp {
       doubtful: new Set(),
       packed: await packs.finish(),
       scannedAt: new Date(Number(this.#timeNs / 1_000_000n)),
+      attributesSeen: false,
       applied: () => undefined,
     }
   }

@@ -80,6 +80,8 @@ export interface Fault {
   /** `unreadable` and `unstable` make a version partial; `skipped` (socket, device, FIFO) and `notRestorable` do not. */
   readonly kind: 'unreadable' | 'unstable' | 'skipped' | 'notRestorable'
   readonly why: string
+  /** The extended attribute that it is about, `*` for all of them. */
+  readonly attribute?: string
 }
 
 export function isHole(chunk: ChunkRef): chunk is { readonly hole: number } {
@@ -118,8 +120,16 @@ function sameMetadata(a: Entry, b: Entry): boolean {
     a.uid === b.uid &&
     a.gid === b.gid &&
     microseconds(a.mtimeNs) === microseconds(b.mtimeNs) &&
-    (a.stale ?? false) === (b.stale ?? false)
+    (a.stale ?? false) === (b.stale ?? false) &&
+    sameAttributes(a.attributes, b.attributes)
   )
+}
+
+/** Their order says nothing. */
+export function sameAttributes(a: Entry['attributes'] = {}, b: Entry['attributes'] = {}): boolean {
+  const names = Object.keys(a)
+  if (names.length !== Object.keys(b).length) return false
+  return names.every((name) => Object.hasOwn(b, name) && a[name] === b[name])
 }
 
 /** Rounded down, before 1970 too, as the system counts: seconds, and nanoseconds since their beginning. */

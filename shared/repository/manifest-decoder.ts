@@ -58,6 +58,7 @@ export const FaultLine = v.object({
     name: v.string(),
     kind: v.picklist(['unreadable', 'unstable', 'skipped', 'notRestorable']),
     why: v.string(),
+    attribute: v.exactOptional(v.string()),
   }),
 })
 export const HeadLine = v.object({
