@@ -19,6 +19,8 @@ export async function measureWork(
   { name, side, place, stores }: Work,
   run: () => Promise<Run>,
 ): Promise<Run> {
+  // What others have written is on disk before: a restore waits until its own bytes are, and would pay for those, too.
+  await bench.processes.run(['sync'])
   const storedBefore = stores ? await place.storedBytes() : 0
   const requestsBefore = await place.requests()
   const result = await run()
