@@ -1,8 +1,8 @@
 /** `holdfast replicate --once`: ship what changed, commit, close. */
+import { closeLine } from '../agent/session/close-line.ts'
 import type { CommitResult, Committer, TakeCapture } from '../agent/session/committer.ts'
 import type { Context } from '../agent/session/context.ts'
 import { join } from '../agent/session/join.ts'
-import { closeLine } from '../agent/session/replicator.ts'
 import { HoldfastError } from '../shared/errors.ts'
 import type { Fault } from '../shared/repository/entry.ts'
 import type { VersionRecord } from '../shared/repository/log-record.ts'

@@ -2,16 +2,18 @@
  * The loop of a running agent: hint → settle → capture → commit, within the promised time.
  *
  * What it does not see by hints it finds by scans, more often where hints are not reliable; it asks S3 nothing while
- * nothing changes. Told that the app is stopping it ships at once; told to stop it ships what is left and closes.
+ * nothing changes, and a store that refuses ever more rarely. Told that the app is stopping it ships at once; told to
+ * stop it ships what is left and closes.
  */
 import { HoldfastError } from '../../shared/errors.ts'
-import { untilReachable } from '../../shared/patience.ts'
+import { BackOff, untilReachable } from '../../shared/patience.ts'
 import { readDamage } from '../../shared/repository/damage.ts'
 import type { Hints } from '../capture/directory-watcher.ts'
 import type { Picture } from './app-state.ts'
+import { closeLine } from './close-line.ts'
 import type { Committer, TakeCapture } from './committer.ts'
 import type { Context } from './context.ts'
-import { isSuperseded } from './log-writer.ts'
+import { HookError } from './hooks.ts'
 import { findTagged, nameVersion } from './tagged-version.ts'
 
 export interface ReplicatorOptions {
@@ -32,12 +34,17 @@ const MIN_RESCAN_MS = 30_000
 const MAX_RESCAN_MS = 60 * 60 * 1000
 /** Files read within 2 s of their change are looked at once more after this. */
 const DOUBT_MS = 2_100
+/** What holds a version back is looked for again after this, or when a hint comes. */
+const RECHECK_MS = 5_000
+/** The first wait after a pass that failed; then they grow. */
 const RETRY_MS = 5_000
 const LAST_RETRY_MS = 1_000
 /** The app is gone when an agent is told to stop; outside of pods something may go on writing. */
 const LAST_PASSES = 3
 
 type Wake = 'hint' | 'stop' | 'drain' | 'backup'
+/** `held back`: by what the volume holds, or by a hook; the store was not asked. */
+type Outcome = 'shipped' | 'held back' | 'failed'
 
 export class Replicator {
   readonly #context: Context
@@ -50,9 +57,14 @@ export class Replicator {
   }[] = []
   #wake: ((why: Wake) => void) | undefined
   #unseen = true
+  /** Monotonic time of the first hint that no pass has taken up. */
+  #unseenSinceMs = -Infinity
   #lastHintMs = -Infinity
   #stopping = false
   #draining = false
+  /** Somebody asked for a pass since the last one began: it is not put off, however often they failed. */
+  #urgent = false
+  #backOff = new BackOff(RETRY_MS)
 
   constructor(context: Context, committer: Committer, options: ReplicatorOptions) {
     this.#context = context
@@ -66,6 +78,8 @@ export class Replicator {
   /** The app was told to stop: what changes from now on is shipped at once. */
   drain(): void {
     this.#draining = true
+    this.#urgent = true
+    this.#backOff = new BackOff(RETRY_MS)
     this.#context.status.set({ phase: 'draining', reason: 'the app is stopping: shipping at once' })
     this.#wake?.('drain')
   }
@@ -79,6 +93,7 @@ export class Replicator {
   backup(tag: string): Promise<number> {
     return new Promise((resolve, reject) => {
       this.#backups.push({ tag, resolve, reject })
+      this.#urgent = true
       this.#wake?.('backup')
     })
   }
@@ -87,11 +102,11 @@ export class Replicator {
   async run(): Promise<void> {
     while (!this.#stopping) {
       await this.#settle()
-      const failed = !(await this.#pass('change'))
+      const outcome = await this.#pass('change')
       this.#context.state.tidy()
       await this.#answerBackups()
       if (this.#stopping) break
-      await this.#sleep(failed ? RETRY_MS : this.#restMs())
+      await this.#rest(outcome)
     }
     await this.#lastFlush()
     await this.#answerBackups()
@@ -104,7 +119,7 @@ export class Replicator {
     const { clock } = patience
     const endMs = clock.monotonicMs() + writer.identity.graceSeconds * 1000
     for (let passes = 0; passes < LAST_PASSES;) {
-      const isShipped = await this.#pass('stop')
+      const isShipped = (await this.#pass('stop')) === 'shipped'
       if (isShipped && !this.#unseen) return
       if (isShipped) passes += 1
       else if (state.whyNot !== undefined || clock.monotonicMs() >= endMs) return
@@ -115,9 +130,22 @@ export class Replicator {
   #hint(): void {
     const { patience, status } = this.#context
     this.#lastHintMs = patience.clock.monotonicMs()
-    if (!this.#unseen) status.set({ unshippedSinceMs: this.#lastHintMs })
+    if (!this.#unseen) {
+      this.#unseenSinceMs = this.#lastHintMs
+      // What a pass is at, or has failed over, is older.
+      status.set({ unshippedSinceMs: status.facts.unshippedSinceMs ?? this.#lastHintMs })
+    }
     this.#unseen = true
     this.#wake?.('hint')
+  }
+
+  /** Until the next pass is due. An app that goes on writing must not have a store that refuses asked all the time. */
+  async #rest(outcome: Outcome): Promise<void> {
+    if (outcome !== 'failed') this.#backOff = new BackOff(RETRY_MS)
+    if (outcome === 'shipped') return this.#sleep(this.#restMs())
+    if (this.#urgent) return
+    if (outcome === 'held back') return this.#sleep(RECHECK_MS)
+    await this.#sleep(this.#backOff.nextMs(), { despiteHints: true })
   }
 
   /** Waits for the end of a burst, but never so long that half of the promised time is gone. */
@@ -132,11 +160,12 @@ export class Replicator {
     }
   }
 
-  /** Captures and commits, once. False: something was in the way, and it has to be tried again. */
-  async #pass(reason: 'change' | 'stop'): Promise<boolean> {
+  /** Captures and commits, once. But for `shipped`, something was in the way, and it has to be tried again. */
+  async #pass(reason: 'change' | 'stop'): Promise<Outcome> {
     const { status, state, step } = this.#context
     const { clock } = this.#context.patience
     this.#unseen = false
+    this.#urgent = false
     const beganMs = clock.monotonicMs()
     // A write of a moment ago may have its hint still to come, and the last flush has no later pass.
     if (reason === 'stop' || beganMs >= state.surveyedAllMs + this.#rescanMs())
@@ -149,9 +178,9 @@ export class Replicator {
         this.#report(result.n, result.record.complete)
       }
       if (state.whyNot !== undefined) throw new HoldfastError(state.whyNot)
-      if (this.#unseen) status.set({ unshippedSinceMs: this.#lastHintMs, problem: '' })
+      if (this.#unseen) status.set({ unshippedSinceMs: this.#unseenSinceMs, problem: '' })
       else status.set({ unshippedSinceMs: undefined, unshippedBytes: 0, problem: '' })
-      return true
+      return 'shipped'
     } catch (error) {
       if (!(error instanceof HoldfastError)) throw error
       status.set({
@@ -159,7 +188,7 @@ export class Replicator {
         unshippedBytes: state.pendingBytes,
         unshippedSinceMs: status.facts.unshippedSinceMs ?? beganMs,
       })
-      return false
+      return state.whyNot !== undefined || error instanceof HookError ? 'held back' : 'failed'
     }
   }
 
@@ -194,6 +223,7 @@ export class Replicator {
     ) {
       try {
         request.resolve(await this.#commitTagged(request.tag))
+        this.#urgent = true // what a pass failed over is over
       } catch (error) {
         request.reject(error as Error)
       }
@@ -243,10 +273,10 @@ export class Replicator {
     return rescanMs ?? Math.min(MAX_RESCAN_MS, Math.max(MIN_RESCAN_MS, scanMs * SCAN_SHARE))
   }
 
-  async #sleep(ms: number): Promise<void> {
+  async #sleep(ms: number, { despiteHints = false } = {}): Promise<void> {
     const ended = new AbortController()
-    this.#wake = () => {
-      ended.abort()
+    this.#wake = (why) => {
+      if (why !== 'hint' || !despiteHints) ended.abort()
     }
     if (ms > 0) await this.#context.patience.clock.sleep(ms, ended.signal)
     this.#wake = undefined
@@ -258,23 +288,5 @@ export class Replicator {
     if (main && status.facts.problem === '') await closeLine(this.#context, open, lineage)
     await step('closed')
     status.set({ phase: 'ended', reason: 'ended' })
-  }
-}
-
-/** The hand-over: whoever comes next need not wait. A superseded writer has nothing to hand over. */
-export async function closeLine(
-  { writer, status }: Context,
-  open: number,
-  lineage: string,
-): Promise<void> {
-  try {
-    await writer.append(({ state }) =>
-      isSuperseded(state, writer.identity.writer, open)
-        ? undefined
-        : { kind: 'closed', open, branch: false, lineage, parent: state.head?.version ?? 0 },
-    )
-  } catch (error) {
-    if (!(error instanceof HoldfastError)) throw error
-    status.set({ problem: error.message })
   }
 }

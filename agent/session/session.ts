@@ -9,10 +9,11 @@ import { UnreachableError } from '../../shared/object-store/object-store.ts'
 import { BackOff, untilReachable } from '../../shared/patience.ts'
 import type { Hints } from '../capture/directory-watcher.ts'
 import { leaveProof, logProves, markProves, mayStartOffline } from './app-has-run.ts'
+import { closeLine } from './close-line.ts'
 import type { Committer, TakeCapture } from './committer.ts'
 import type { Context } from './context.ts'
 import { join } from './join.ts'
-import { Replicator, closeLine } from './replicator.ts'
+import { Replicator } from './replicator.ts'
 import { start } from './start.ts'
 
 export interface SessionOptions {

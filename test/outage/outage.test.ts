@@ -7,6 +7,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import type * as Zlib from 'node:zlib'
 import { afterEach, expect, test, vi } from 'vitest'
 import { memoryFolder } from '../support/memory-folder.ts'
 import { OutageStore } from '../support/outage-store.ts'
@@ -18,6 +19,19 @@ import { VirtualTime } from '../support/virtual-time.ts'
 const SECOND = 1000
 const MINUTE = 60 * SECOND
 const HOUR = 60 * MINUTE
+
+/** The simulated clock waits for this thread alone, and would run on while another one compresses: this one does. */
+vi.mock('node:zlib', async (importOriginal) => {
+  const zlib = await importOriginal<typeof Zlib>()
+  const zstdCompress = (
+    plain: Buffer,
+    options: Zlib.ZstdOptions,
+    done: (error: null, stored: Buffer) => void,
+  ) => {
+    done(null, zlib.zstdCompressSync(plain, options))
+  }
+  return { ...zlib, zstdCompress }
+})
 
 afterEach(() => {
   vi.restoreAllMocks()
@@ -106,6 +120,75 @@ test.each(['out', 'late in a commit'] as const)(
     expect(second).toBe(first + 1)
     expect(await view.tree(second)).toMatchObject(here)
     expect(time.nowMs - outMs - HOUR).toBeLessThanOrEqual(MINUTE + 10 * SECOND)
+    await app.agent.kill()
+  },
+)
+
+/** After the first refusal they double from 5 s: five in the first two minutes and a half, then two in a minute at most. */
+const PASSES_IN_AN_HOUR = 5 + 2 * 58
+
+test('an hour of refusals (403) under write load: the store is asked ever more rarely, and all of it is shipped after', async () => {
+  seedJitter('an hour of 403')
+  const time = new VirtualTime()
+  const store = new OutageStore(time.clock)
+  const app = startApp(time, store, 'shop', 1000)
+  app.write()
+  await time.until(() => isShipped(app), MINUTE)
+  const { lastVersion: last } = app.agent.facts
+
+  // Never quiet for as long as a burst may last: there is always a hint when a pass has failed.
+  const busy = path.join(app.dir, 'busy')
+  time.every(200, 1, () => {
+    fs.writeFileSync(busy, String(time.nowMs))
+    app.agent.hint()
+  })
+  time.every(MINUTE, 1, app.write)
+  store.state = 'denied'
+  const deniedMs = time.nowMs
+  await time.pass(HOUR)
+  const asked = store.askedMs.filter((ms) => ms > deniedMs)
+  expect(asked.length).toBeGreaterThan(50)
+  expect(asked.length).toBeLessThanOrEqual(PASSES_IN_AN_HOUR)
+  const { unshippedSinceMs = Infinity, problem, lastVersion } = app.agent.facts
+  expect(unshippedSinceMs - deniedMs).toBeLessThanOrEqual(6 * SECOND)
+  expect([problem, lastVersion]).toEqual(['403', last])
+
+  store.state = 'up'
+  const { busy: _busy, ...here } = treeOf(app.dir)
+  expect(Object.keys(here)).toHaveLength(61)
+  await time.until(() => app.agent.facts.lastVersion > last, MINUTE + 5 * SECOND)
+  const { lastVersion: next } = app.agent.facts
+  expect(await new RepositoryView(store.held).tree(next)).toMatchObject(here)
+  // Nothing of it is left: the next change is durable within the promised time again.
+  await time.until(() => app.agent.facts.lastVersion > next, 5 * SECOND)
+  await app.agent.kill()
+})
+
+test.each(['drain', 'backup', 'stop'] as const)(
+  'whatever the store has refused before, %s is tried at once',
+  async (asked) => {
+    seedJitter(`403, then ${asked}`)
+    const time = new VirtualTime()
+    const store = new OutageStore(time.clock)
+    const app = startApp(time, store, 'shop', 1000)
+    app.write()
+    await time.until(() => isShipped(app), MINUTE)
+    app.write()
+    store.state = 'denied'
+    await time.pass(10 * MINUTE)
+    // Right after a refusal: the next look is half a minute away at least.
+    const refused = store.askedMs.length
+    await time.until(() => store.askedMs.length > refused, MINUTE)
+    await time.pass(100)
+
+    store.state = 'up'
+    const versions = app.agent.acknowledged.length
+    const done = asked === 'backup' ? app.agent.backup('now') : app.agent[asked]()
+    await time.until(() => app.agent.acknowledged.length > versions && isShipped(app), SECOND)
+    await time.until(() => app.agent.facts.problem === '', SECOND)
+    await time.pass(SECOND)
+    await done
+    expect(await new RepositoryView(store.held).latest()).toBe(app.agent.facts.lastVersion)
     await app.agent.kill()
   },
 )

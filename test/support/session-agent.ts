@@ -71,6 +71,17 @@ export class SessionAgent {
     await this.ended
   }
 
+  /** As the preStop hook: the app is stopping. */
+  drain(): void {
+    this.#replicator?.drain()
+  }
+
+  /** As the annotation: a version with this tag, now. Resolves to its number. */
+  backup(tag: string): Promise<number> {
+    if (this.#replicator === undefined) throw new Error('it replicates nothing yet')
+    return this.#replicator.backup(tag)
+  }
+
   /** Something may have changed. */
   hint(): void {
     for (const listener of this.#listeners) listener()
