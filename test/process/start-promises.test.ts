@@ -24,7 +24,8 @@ async function past(options: Partial<PodOptions> = {}, bytes = 100): Promise<Pas
   pod.write('large', Buffer.alloc(bytes, 'x'))
   const view = await viewRepository(store)
   const agent = pod.start()
-  await isShipped(agent, pod, view)
+  // The view compares files of one chunk only; what is left is shipped at the end.
+  await agent.until('a version', async () => (await view.latest()) > 0)
   expect(await agent.stop()).toEqual({ code: 0, signal: null })
   return { store, view, volume }
 }
