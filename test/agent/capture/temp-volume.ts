@@ -9,6 +9,7 @@ import type { Capture } from '../../../agent/capture/archiver.ts'
 import { archive } from '../../../agent/capture/archiver.ts'
 import { HeldVersion } from '../../../agent/capture/held-version.ts'
 import { surveyAll } from '../../../agent/capture/survey.ts'
+import type { AttributeTools } from '../../../agent/volume/attribute-tools.ts'
 import type { Layout } from '../../../agent/volume/layout.ts'
 import { layoutOfDirectories } from '../../../agent/volume/layout.ts'
 import type { Clock } from '../../../shared/clock.ts'
@@ -35,6 +36,7 @@ export class TempVolume {
   readonly store: MemoryStore
   readonly vault: Vault
   clock: Clock = laterClock
+  tools: AttributeTools | undefined
   held = new HeldVersion(EMPTY_MANIFEST)
   doubtful: ReadonlySet<string> = new Set()
   #n = 0
@@ -68,7 +70,7 @@ export class TempVolume {
     const options = { doubtful: this.doubtful, hints: undefined, uid: 0 }
     const { plan } = await look(this.layout, this.held, options)
     afterScan()
-    return archive(this.layout, this.held, plan, this.writer(), this.clock)
+    return archive(this.layout, this.held, plan, this.writer(), this.clock, this.tools)
   }
 
   writer(): PackWriter {
@@ -84,6 +86,7 @@ export class TempVolume {
     taken.packed.committedAs(this.#n)
     for (const entry of taken.refreshed.values()) this.held.refresh(entry)
     this.held.advance(taken.changed, taken.gone, taken.faults)
+    this.held.attributesSeen = taken.attributesSeen
     this.doubtful = taken.doubtful
     return this.#n
   }
