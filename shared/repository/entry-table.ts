@@ -7,6 +7,7 @@ import { FrameRegistry, findInList, idHashes, readChunks } from './chunk-list.ts
 import type { Entry, StoredChunk } from './entry.ts'
 import { RecordView, planRecord, writeRecord } from './entry-record.ts'
 import { EntryRows } from './entry-rows.ts'
+import { KindRegistry } from './kind-registry.ts'
 import { NumberIndex } from './number-index.ts'
 import { PathRegistry } from './path-registry.ts'
 
@@ -20,16 +21,6 @@ export interface Entries {
   [Symbol.iterator](): IterableIterator<[string, Entry]>
 }
 
-/** What entries have in common that many share. */
-interface Kind {
-  readonly type: Entry['type']
-  readonly mode: number
-  readonly uid: number
-  readonly gid: number
-  readonly stale: boolean
-  readonly unstable: boolean
-}
-
 /** Bytes of records that are used no more, below which the heap is not built anew. */
 const MIN_GARBAGE_BYTES = 1024 * 1024
 
@@ -41,8 +32,7 @@ export class EntryTable implements Entries {
   #usedBytes = 0
   #garbageBytes = 0
   #paths = new PathRegistry()
-  readonly #kinds: Kind[] = []
-  readonly #kindNumbers = new Map<string, number>()
+  readonly #kinds = new KindRegistry()
 
   static of(entries: Iterable<Entry>): EntryTable {
     const table = new EntryTable()
@@ -130,7 +120,7 @@ export class EntryTable implements Entries {
     writeRecord(this.#heap.bufferOf(address), offsetOf(address), plan, entry, this.#frames)
     const data = {
       directory: this.#paths.add(path),
-      kind: this.#kindNumber(entry),
+      kind: this.#kinds.add(entry),
       address,
       sizeBytes: entry.type === 'file' ? entry.sizeBytes : 0,
       mtimeNs: BigInt.asIntN(64, entry.mtimeNs),
@@ -193,7 +183,7 @@ export class EntryTable implements Entries {
 
   #make(row: number, withChunks: boolean): Entry {
     const { kind, sizeBytes, mtimeNs, ctimeNs, inode } = this.#rows.get(row)
-    const { type, stale, unstable, mode, uid, gid } = this.#kinds[kind] as Kind
+    const { type, stale, unstable, mode, uid, gid } = this.#kinds.at(kind)
     const record = this.#record(row)
     const { target = '', hardLinkOf, attributes, ...long } = record.rest
     const metadata = {
@@ -226,18 +216,6 @@ export class EntryTable implements Entries {
 
   #nameHash(row: number): number {
     return hashName(this.#rows.directory(row), this.#record(row).baseName)
-  }
-
-  #kindNumber(entry: Entry): number {
-    const { type, mode, uid, gid } = entry
-    const stale = entry.stale === true
-    const unstable = entry.type === 'file' && entry.unstable === true
-    const key = `${type} ${mode} ${uid} ${gid} ${stale} ${unstable}`
-    const known = this.#kindNumbers.get(key)
-    if (known !== undefined) return known
-    this.#kinds.push({ type, mode, uid, gid, stale, unstable })
-    this.#kindNumbers.set(key, this.#kinds.length - 1)
-    return this.#kinds.length - 1
   }
 
   /** The place of a row's record where the new one is as long, else a new one. */
