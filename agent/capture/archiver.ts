@@ -22,7 +22,10 @@ import { reseal } from './reseal.ts'
 import { scannedEntry } from './scanner.ts'
 import type { SnapshotPlan } from './snapshot-plan.ts'
 import { metadataOf } from './snapshot-plan.ts'
-import { DatabaseUnreadableError, withDatabaseCopy } from './sqlite-copy.ts'
+import { DatabaseUnreadableError, NotADatabaseError } from './sqlite/database-error.ts'
+import type { DatabasePosition } from './sqlite/position.ts'
+import type { DatabaseRead, KnownDatabase } from './sqlite/read-database.ts'
+import { readDatabase } from './sqlite/read-database.ts'
 import type { ChunkKeeper, StableRead } from './stable-read.ts'
 import { readSmall, readStable } from './stable-read.ts'
 
@@ -36,6 +39,8 @@ export interface Capture {
   readonly faults: readonly Fault[]
   /** Files read so soon after they changed that a later change may bear the same time. */
   readonly doubtful: ReadonlySet<string>
+  /** Databases that were read, by name, and where each snapshot stood; undefined: there is no saying. */
+  readonly positions: ReadonlyMap<string, DatabasePosition | undefined>
   /** What it says of extended attributes was read, now or before. */
   readonly attributesSeen: boolean
   readonly packed: PackedBytes
@@ -63,7 +68,7 @@ export async function archive(
   if (held.foreign !== undefined) await reseal(held, held.foreign, run, run)
   if (look !== undefined) run.takeAttributes(look)
   mendLinks(held, run, run.links)
-  const { changed, gone, refreshed, faults, doubtful } = run
+  const { changed, gone, refreshed, faults, doubtful, positions } = run
   const attributesSeen = typeof look?.reading === 'object'
   // What is refreshed is taken over whatever becomes of the capture: its attributes have to be looked at yet.
   if (!attributesSeen) held.attributesSeen = false
@@ -74,6 +79,7 @@ export async function archive(
     refreshed,
     faults,
     doubtful,
+    positions,
     packed: await writer.finish(),
   }
 }
@@ -84,6 +90,7 @@ class ArchiveRun implements ChunkKeeper {
   readonly refreshed = new EntryTable()
   readonly faults: Fault[]
   readonly doubtful = new Set<string>()
+  readonly positions = new Map<string, DatabasePosition | undefined>()
   /** Names of the hard links among what was offered. */
   readonly links: string[] = []
   readonly #layout: Layout
@@ -207,14 +214,33 @@ class ArchiveRun implements ChunkKeeper {
   }
 
   async #readDatabase(entry: FileEntry): Promise<void> {
-    const location = locationOf(this.#layout, entry.name)
+    const { name } = entry
+    const location = locationOf(this.#layout, name)
+    const { vault } = this.#writer
     try {
-      const read = await withDatabaseCopy(location, (copy) => readStable(copy, this, this.#clock))
-      if (read === undefined) this.#vanished(entry.name)
-      else this.#offerFile(this.#databaseEntry(entry, read), read)
+      const read = await readDatabase(location, this.#known(name), this, vault, this.#clock)
+      this.positions.set(name, read.position)
+      this.#offerFile(this.#databaseEntry(entry, read), { ...read, stable: true })
     } catch (error) {
-      this.#carryOn(entry.name, whyUnreadable(error))
+      if (error instanceof NotADatabaseError && entry.sizeBytes === 0) this.#offerEmpty(entry)
+      else if (isMissing(error)) this.#vanished(name)
+      else this.#carryOn(name, whyUnreadable(error))
     }
+  }
+
+  /** What the version holds of a database; nothing where that must not be referred to any more. */
+  #known(name: string): KnownDatabase {
+    const before = this.#held.entries.get(name)
+    const isSound = this.#held.foreign === undefined && before?.type === 'file'
+    if (!isSound || usesDamaged(before, this.#held.damage))
+      return { chunks: [], position: undefined }
+    return { chunks: before.chunks, position: this.#held.positions.get(name) }
+  }
+
+  /** A database to which nothing has been written yet. */
+  #offerEmpty(entry: FileEntry): void {
+    this.positions.set(entry.name, undefined)
+    this.#offerFile(entry, { chunks: [], sizeBytes: 0, stable: true })
   }
 
   #take(entry: FileEntry, read: StableRead | undefined): void {
@@ -225,7 +251,7 @@ class ArchiveRun implements ChunkKeeper {
     this.#offerFile({ ...entry, ...now }, read)
   }
 
-  #offerFile(entry: FileEntry, { chunks, sizeBytes, stable }: StableRead): void {
+  #offerFile(entry: FileEntry, { chunks, sizeBytes, stable }: Omit<StableRead, 'stat'>): void {
     const { name } = entry
     if (!stable)
       this.faults.push({ name, kind: 'unstable', why: 'it changed each time it was read' })
@@ -234,10 +260,10 @@ class ArchiveRun implements ChunkKeeper {
   }
 
   /**
-   * A database's bytes come from a copy, whose times are its own and newer than what the copy has seen. Checkpoints
-   * move the database's time without changing what it holds: that makes no version.
+   * A database's bytes are newer than the times that the scan has seen. Checkpoints move the database's time without
+   * changing what it holds: that makes no version.
    */
-  #databaseEntry(entry: FileEntry, { chunks, sizeBytes }: StableRead): FileEntry {
+  #databaseEntry(entry: FileEntry, { chunks, sizeBytes }: DatabaseRead): FileEntry {
     const before = this.#held.entries.get(entry.name)
     const same = before?.type === 'file' && sameContent(before, { ...before, chunks, sizeBytes })
     return same ? { ...entry, mtimeNs: before.mtimeNs } : entry
@@ -259,7 +285,12 @@ class ArchiveRun implements ChunkKeeper {
 
 /** Throws what is no matter of the file: the store's errors come through here, too. */
 function whyUnreadable(error: unknown): string {
-  if (error instanceof DatabaseUnreadableError) return error.message
+  if (error instanceof DatabaseUnreadableError || error instanceof NotADatabaseError)
+    return error.message
   if (error instanceof Error && 'syscall' in error && 'code' in error) return String(error.code)
   throw error
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT'
 }

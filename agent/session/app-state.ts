@@ -218,6 +218,7 @@ export class AppState {
         held.isSeen = true
         held.attributesSeen = capture.attributesSeen
         this.#doubtful = capture.doubtful
+        movePositions(held, capture)
         this.#unapplied.take()
       },
     }
@@ -240,6 +241,14 @@ export class AppState {
       { atStart: this.#identityAtStart, now: identityOf(this.layout) },
     )
   }
+}
+
+/** They speak of the held version's content, so they move with it only. */
+function movePositions({ positions }: HeldVersion, capture: Capture): void {
+  for (const [name, position] of capture.positions)
+    if (position === undefined) positions.delete(name)
+    else positions.set(name, position)
+  for (const name of capture.gone) positions.delete(name)
 }
 
 function isReadable(location: string): boolean {
