@@ -40,7 +40,10 @@ export class AppState {
   readonly tools: AttributeTools | undefined
   readonly #clock: Clock
   readonly #identityAtStart: VolumeIdentity
+  /** Files that were seen so soon after they changed that their times prove nothing. */
   #doubtful: ReadonlySet<string> = new Set()
+  /** Files whose bytes have to be stored anew, whatever their times prove. */
+  #toStore: ReadonlySet<string> = new Set()
   #sawContent = false
   #hints: Hints | undefined
   /** A large capture or restore has left garbage that nobody has collected yet. */
@@ -147,7 +150,8 @@ export class AppState {
       if (entry.type !== 'file') continue
       if (held.foreign !== undefined || entry.ctimeNs > sinceNs) doubtful.add(entry.name)
     }
-    this.#doubtful = doubtful
+    this.#doubtful = held.foreign === undefined ? doubtful : new Set()
+    this.#toStore = held.foreign === undefined ? new Set() : doubtful
     this.doubtDamaged(held)
   }
 
@@ -155,19 +159,22 @@ export class AppState {
   doubtDamaged({ entries, damage }: HeldVersion): void {
     if (damage.size === 0) return
     const damaged = withoutDamaged(entries.values(), damage)
-    this.#doubtful = new Set([...this.#doubtful, ...damaged])
+    this.#toStore = new Set([...this.#toStore, ...damaged])
   }
 
   get doubtful(): number {
-    return this.#doubtful.size
+    return this.#doubtful.size + this.#toStore.size
   }
 
-  /** What a picture taken now would have to read, or to drop. */
-  async survey(held: HeldVersion): Promise<Survey> {
+  /** What a picture taken now would have to read, or to drop. @param doubted files that are read whatever their times say. */
+  async survey(
+    held: HeldVersion,
+    doubted: ReadonlySet<string> = new Set([...this.#doubtful, ...this.#toStore]),
+  ): Promise<Survey> {
     const taken = this.#hints?.take() ?? 'all'
     this.#unapplied.add(taken)
     const hints = this.#hints
-    const options = { doubtful: this.#doubtful, hints, uid: process.geteuid?.() ?? 0 }
+    const options = { doubtful: doubted, hints, uid: process.geteuid?.() ?? 0 }
     const dirty = this.#unapplied.all()
     if (held.isSeen && hints?.reliable === true && dirty !== 'all') {
       const survey = await surveyDirty(this.layout, held, dirty, options)
@@ -183,7 +190,8 @@ export class AppState {
 
   /** A glance: would a picture taken now have anything to read or to drop? Spares the app its hooks when not. */
   async mayDiffer(held: HeldVersion): Promise<boolean> {
-    const { plan } = await this.survey(held)
+    // A file that is only looked at once more is no reason to freeze an app.
+    const { plan } = await this.survey(held, this.#toStore)
     return plan.changed.size + plan.gone.size > 0
   }
 
@@ -218,6 +226,7 @@ export class AppState {
         held.isSeen = true
         held.attributesSeen = capture.attributesSeen
         this.#doubtful = capture.doubtful
+        this.#toStore = new Set()
         movePositions(held, capture)
         this.#unapplied.take()
       },
