@@ -29,6 +29,7 @@ import type { Entry, FileEntry, StoredChunk } from '../../shared/repository/entr
 import { bytesOf, isHole, microseconds } from '../../shared/repository/entry.ts'
 import { temporaryName } from '../volume/layout.ts'
 import { encodeName, fsPath } from '../volume/raw-path.ts'
+import { SlicedChunks } from './sliced-chunks.ts'
 
 /** An owner that could not be given back, for want of the right to: listed, never fatal. */
 export type OnOwnerLost = (entry: Entry) => void
@@ -44,6 +45,13 @@ export interface PresentBytes {
   readonly offsets: ReadonlyMap<string, number>
 }
 
+export interface WriteOptions {
+  readonly fsync: boolean
+  readonly onOwnerLost: OnOwnerLost
+  /** Called when all bytes are there, just before the file takes its place. */
+  readonly beforeNamed?: () => void
+}
+
 /**
  * Writes a file beside its place and moves it there; on any error nothing is left of it. Durable after a sync of
  * the file system, or at once with `fsync`.
@@ -54,7 +62,7 @@ export async function writeFile(
   entry: FileEntry,
   present: PresentBytes | undefined,
   fetch: FetchChunk,
-  options: { fsync: boolean; onOwnerLost: OnOwnerLost },
+  options: WriteOptions,
 ): Promise<void> {
   const temporary = `${location.slice(0, location.lastIndexOf('/'))}/${nextTemporaryName()}`
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
@@ -67,6 +75,7 @@ export async function writeFile(
     } finally {
       closeSync(fd)
     }
+    options.beforeNamed?.()
     renameSync(fsPath(temporary), fsPath(location))
   } catch (error) {
     unlinkSync(fsPath(temporary))
@@ -89,13 +98,16 @@ async function writeChunks(
   fetch: FetchChunk,
 ): Promise<void> {
   const source = present === undefined ? undefined : openPresent(present)
+  const bring = (chunk: StoredChunk) =>
+    (source === undefined ? undefined : copyOf(source, chunk)) ?? fetch(chunk)
+  const sliced = new SlicedChunks()
   try {
     let offset = 0
     for (const chunk of entry.chunks) {
       if (!isHole(chunk)) {
-        const found = source === undefined ? undefined : copyOf(source, chunk)
-        const whole = found ?? fetch(chunk)
-        writeAll(fd, partOf(chunk, Buffer.isBuffer(whole) ? whole : await whole), offset)
+        const { slice } = chunk
+        const bytes = slice === undefined ? bring(chunk) : sliced.part(chunk, slice, bring)
+        writeAll(fd, Buffer.isBuffer(bytes) ? bytes : await bytes, offset)
       }
       offset += bytesOf(chunk)
     }
@@ -104,10 +116,6 @@ async function writeChunks(
   } finally {
     if (source !== undefined) closeSync(source.fd)
   }
-}
-
-function partOf({ slice }: StoredChunk, bytes: Buffer): Buffer {
-  return slice === undefined ? bytes : bytes.subarray(slice.from, slice.from + slice.lengthBytes)
 }
 
 interface OpenPresent {

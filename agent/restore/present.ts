@@ -16,6 +16,7 @@ import type { AttributeTools } from '../volume/attribute-tools.ts'
 import type { Layout } from '../volume/layout.ts'
 import { presentAttributes } from './attributes.ts'
 import { SQLITE_SIDE_FILES, isDatabase, locationOf } from '../volume/layout.ts'
+import { presentChunks } from './present-database.ts'
 
 /** What is there now, against the entries that shall be. */
 export interface Present {
@@ -25,6 +26,8 @@ export interface Present {
   readonly others: ReadonlyMap<string, ScannedEntry>
   /** Of the files among these that the target has, too: their chunks, for what need not be fetched. */
   readonly files: ReadonlyMap<string, FileEntry>
+  /** Databases with a log or journal beside them: never as they shall be, whatever their files hold. */
+  readonly logged: ReadonlySet<string>
   readonly findings: Findings
   /** There is something. */
   readonly hasContent: boolean
@@ -59,19 +62,24 @@ export async function inspect(
     },
   })
   await walker.walkAll()
-  const { same, others, files, toRead, hasContent } = look
+  const { same, others, files, logged, toRead, hasContent } = look
   for (const [name, hardLinkOf] of toRead) {
     const scanned = others.get(name) as ScannedEntry
-    const chunks = await chunksOf(locationOf(layout, name), clock, vault)
+    const location = locationOf(layout, name)
+    const wanted = isDatabase(layout, name) ? (target.get(name) as FileEntry).chunks : undefined
+    const chunks =
+      (wanted && (await presentChunks(location, wanted, vault))) ??
+      (await chunksOf(location, clock, vault))
     if (chunks !== undefined) look.compare(scanned, hardLinkOf, chunks)
   }
-  return { same, others, files, findings: walker.findings, hasContent }
+  return { same, others, files, logged, findings: walker.findings, hasContent }
 }
 
 class Look {
   readonly same: Uint8Array
   readonly others = new Map<string, ScannedEntry>()
   readonly files = new Map<string, FileEntry>()
+  readonly logged = new Set<string>()
   /** Names of files whose content alone tells, with the first name of their inode where it has several. */
   readonly toRead = new Map<string, string | undefined>()
   hasContent = false
@@ -117,7 +125,7 @@ class Look {
       ...(hardLinkOf !== undefined && { hardLinkOf }),
     }
     const row = this.#target.rowOf(scanned.name) as number
-    if (this.#isSame(row, there)) {
+    if (this.#isSame(row, there) && !this.logged.has(scanned.name)) {
       this.same[row] = 1
       if (scanned.links < 2) this.others.delete(scanned.name)
     } else this.files.set(scanned.name, there)
@@ -129,9 +137,10 @@ class Look {
     const row = this.#target.rowOf(scanned.name)
     const wanted = row === undefined ? undefined : this.#target.glanceAt(row)
     if (row === undefined || wanted?.type !== 'file') return
-    if (isDatabase(this.#layout, scanned.name) && hasSideFiles(this.#layout, scanned.name)) return
-    if (wanted.ctimeNs > this.#provenNs || !isCertain(wanted, scanned))
-      this.toRead.set(scanned.name, hardLinkOf)
+    if (isDatabase(this.#layout, scanned.name) && hasSideFiles(this.#layout, scanned.name))
+      this.logged.add(scanned.name)
+    const isProven = wanted.ctimeNs <= this.#provenNs && !this.logged.has(scanned.name)
+    if (!isProven || !isCertain(wanted, scanned)) this.toRead.set(scanned.name, hardLinkOf)
     else this.compare(scanned, hardLinkOf, (this.#target.at(row) as FileEntry).chunks)
   }
 

@@ -121,7 +121,7 @@ function sortRow(
   lists: Lists,
   target: EntryTable,
   row: number,
-  { others, files }: Present,
+  { others, files, logged }: Present,
   inTheWay: ReadonlySet<string>,
 ): void {
   const entry = target.glanceAt(row)
@@ -133,7 +133,7 @@ function sortRow(
     if (there?.target !== entry.target || there.type !== 'symlink') lists.symlinks.push(row)
     lists.restated.push(row)
   } else if (entry.hardLinkOf !== undefined) lists.restated.push(row)
-  else if (hasContent(target, row, files)) lists.restated.push(row)
+  else if (hasContent(target, row, files) && !logged.has(entry.name)) lists.restated.push(row)
   else lists.files.push(row)
 }
 

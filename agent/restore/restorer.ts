@@ -130,13 +130,16 @@ class RestoreRun {
     const present = this.#plan.present.get(entry.name)
     const bytes =
       present === undefined ? undefined : presentBytes(location, present, this.#source.vault)
-    // A stale log would be played into the restored database.
-    if (isDatabase(this.#layout, entry.name))
+    // A stale log would be played into the restored database; without its log, the one that is there may be torn.
+    const beforeNamed = () => {
+      if (!isDatabase(this.#layout, entry.name)) return
       for (const suffix of SQLITE_SIDE_FILES) remove(location + suffix, 'file')
+    }
     try {
       await writeFile(location, entry, bytes, (chunk) => this.#source.read(chunk), {
         fsync: this.#fsync,
         onOwnerLost: ({ name }) => this.ownersLost.add(name),
+        beforeNamed,
       })
     } catch (error) {
       if (!(error instanceof CorruptObjectError)) throw this.#explain(entry, error)

@@ -16,6 +16,8 @@ const NET_HISTORIES = 4
 /** Prune beside a live writer, and over random logs, in each round. */
 const PRUNE_SECONDS = 90
 const PRUNE_HISTORIES = 200
+/** Of a database under load, in each round. */
+const DATABASE_VERSIONS = 200
 
 interface Part {
   readonly what: string
@@ -81,6 +83,7 @@ function seededParts(share: number, seed: number): Part[] {
       HOLDFAST_TEST_SEED: String(seed + round),
       HOLDFAST_FAULTS: String(Math.ceil(NET_HISTORIES * share)),
       HOLDFAST_PRUNE_SECONDS: String(Math.max(15, PRUNE_SECONDS * share)),
+      HOLDFAST_DATABASE_VERSIONS: String(Math.ceil(DATABASE_VERSIONS * share)),
       HOLDFAST_PRUNE_HISTORIES: String(Math.ceil(PRUNE_HISTORIES * share)),
     },
   }))

@@ -1,0 +1,27 @@
+/**
+ * Keeps the chunks that slices were lately taken of: the pages that were replaced in between lie elsewhere in the
+ * repository, and the chunk would be decoded and verified again for each slice.
+ */
+import type { Slice, StoredChunk } from '../../shared/repository/entry.ts'
+
+/** Of one window of a database; windows are 1 MiB each. */
+const MOST_KEPT = 8
+
+export class SlicedChunks {
+  readonly #kept = new Map<string, Buffer>()
+
+  /** @param bring fetches the whole chunk, good until the next call. */
+  async part(
+    chunk: StoredChunk,
+    slice: Slice,
+    bring: (chunk: StoredChunk) => Buffer | Promise<Buffer>,
+  ): Promise<Buffer> {
+    const { id } = chunk
+    const whole = this.#kept.get(id) ?? Buffer.from(await bring(chunk))
+    this.#kept.delete(id)
+    this.#kept.set(id, whole)
+    const [oldest] = this.#kept.keys()
+    if (this.#kept.size > MOST_KEPT && oldest !== undefined) this.#kept.delete(oldest)
+    return whole.subarray(slice.from, slice.from + slice.lengthBytes)
+  }
+}
