@@ -1,0 +1,27 @@
+/** A start that must not let its app go. */
+import fs from 'node:fs'
+import { expect } from 'vitest'
+import type { AgentPod } from '../support/agent-pod.ts'
+import type { AgentProcess } from '../support/agent-process.ts'
+import { treeOf, type RepositoryView } from '../support/repository-view.ts'
+
+/** It holds the app with these words, `agent wait` prints them at once, and nothing is changed: no byte, no record. */
+export async function expectHeld(
+  pod: AgentPod,
+  view: RepositoryView | undefined,
+  words: RegExp,
+): Promise<AgentProcess> {
+  const before = fs.existsSync(pod.data) ? treeOf(pod.data) : {}
+  const newest = await view?.newest()
+  const agent = pod.start()
+  const waited = await agent.wait()
+  expect(waited.text).toMatch(words)
+  expect(waited.code).toBe(1)
+  expect(waited.ms).toBeLessThan(5000)
+  expect(waited.text.split('\n')).toHaveLength(1)
+  expect(agent.wasReady).toBe(false)
+  expect(fs.existsSync(pod.data) ? treeOf(pod.data) : {}).toEqual(before)
+  expect(await view?.newest()).toBe(newest)
+  expect(agent.words).not.toMatch(/^\s+at /m)
+  return agent
+}
