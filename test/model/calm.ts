@@ -37,11 +37,11 @@ async function stopAll(world: World): Promise<void> {
 /** What every running app writes now gets into some version. */
 async function requireProtected(world: World): Promise<boolean> {
   const running = world.pods.filter(({ alive, appRuns }) => alive && appRuns)
-  for (const pod of running) world.write(pod)
+  for (const pod of running) world.app.write(pod)
   if (!(await settle(world))) return false
   for (const pod of running)
-    if (pod.alive && !world.oracle.isKept(contentOf(pod.volumes)))
-      world.oracle.violate(
+    if (pod.alive && !world.chronicle.isKept(contentOf(pod.volumes)))
+      world.chronicle.violate(
         'a live pod is not protected',
         `${pod.name} has ${showContent(contentOf(pod.volumes))}; its agent says ${JSON.stringify(pod.agent.status.facts)}`,
       )
@@ -55,14 +55,17 @@ async function startAgain(world: World): Promise<void> {
   const pod = await world.startPod(volumes)
   if (!(await settle(world))) return
   if (!pod.letGo)
-    return world.oracle.violate('the next start does not converge', pod.agent.status.facts.reason)
-  world.write(pod)
+    return world.chronicle.violate(
+      'the next start does not converge',
+      pod.agent.status.facts.reason,
+    )
+  world.app.write(pod)
   if (!(await settle(world))) return
-  const { head } = world.oracle.truth()
+  const { head } = world.chronicle.truth()
   const content = contentOf(pod.volumes)
-  const latest = world.oracle.contentOfVersion(head?.version ?? 0)
+  const latest = world.chronicle.contentOfVersion(head?.version ?? 0)
   if (!sameContent(latest, content))
-    world.oracle.violate(
+    world.chronicle.violate(
       'the pod after the last does not write latest',
       `${showContent(content)}, latest is v${head?.version} ${showContent(latest)}`,
     )
@@ -96,7 +99,7 @@ export async function settle(world: World): Promise<boolean> {
     rests.set(pod, part === 0 ? 0 : (rests.get(pod) ?? 0) + part)
   }
   if (world.pods.every(({ alive }) => !alive)) return true
-  world.oracle.violate(
+  world.chronicle.violate(
     'does not come to rest',
     world.pods
       .filter(({ alive }) => alive)

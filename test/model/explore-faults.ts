@@ -12,7 +12,7 @@ for (const scenario of Object.keys(SCENARIOS))
         if ((at * 7919 + f * 31) % every !== 0) continue
         plays += 1
         const { world } = await play(kind, scenario, { at, what })
-        for (const rule of world.oracle.violations.keys()) {
+        for (const rule of world.chronicle.violations.keys()) {
           const known = examples.get(rule)
           examples.set(rule, { count: (known?.count ?? 0) + 1, lines: known?.lines ?? world.lines })
         }

@@ -12,9 +12,9 @@ const FIRST = Number(process.env['HOLDFAST_MODEL_SEED'] ?? 1)
 test(`no history breaks a rule: seeds ${FIRST} to ${FIRST + HISTORIES - 1}`, async () => {
   let acknowledged = 0
   for (let seed = FIRST; seed < FIRST + HISTORIES; seed += 1) {
-    const { oracle } = await runHistory(seed)
-    acknowledged += oracle.acknowledged
-    const broken = [...oracle.violations].map(([rule, why]) => `${rule}: ${why}`)
+    const { chronicle } = await runHistory(seed)
+    acknowledged += chronicle.acknowledged
+    const broken = [...chronicle.violations].map(([rule, why]) => `${rule}: ${why}`)
     expect(broken, `node test/model/explore.ts 1 ${seed} log`).toEqual([])
   }
   expect(acknowledged).toBeGreaterThan(HISTORIES)

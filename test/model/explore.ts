@@ -9,10 +9,10 @@ let broken = 0
 const beganMs = performance.now()
 for (let seed = Number(first); seed < Number(first) + Number(count); seed += 1) {
   const world = await runHistory(seed)
-  acknowledged += world.oracle.acknowledged
-  records += world.oracle.records.length
+  acknowledged += world.chronicle.acknowledged
+  records += world.chronicle.records.length
   if (world.broken) broken += 1
-  for (const [rule, why] of world.oracle.violations) {
+  for (const [rule, why] of world.chronicle.violations) {
     const known = rules.get(rule)
     const shortest = known === undefined || world.lines.length < known.lines
     const example = shortest ? { seed, why, lines: world.lines.length } : known

@@ -16,12 +16,12 @@ test.each(Object.keys(SCENARIOS))(
   async (scenario) => {
     for (const [k, kind] of STORAGE.entries()) {
       const { world, turns } = await play(kind, scenario)
-      expect([...world.oracle.violations], world.lines.join('\n')).toEqual([])
+      expect([...world.chronicle.violations], world.lines.join('\n')).toEqual([])
       for (let at = 0; at < turns; at += 1)
         for (const [f, what] of FAULTS.entries()) {
           if ((at * 7919 + f * 31 + k * 17) % every !== 0) continue
           const { world: hit } = await play(kind, scenario, { at, what })
-          expect([...hit.oracle.violations], hit.lines.join('\n')).toEqual([])
+          expect([...hit.chronicle.violations], hit.lines.join('\n')).toEqual([])
         }
     }
   },

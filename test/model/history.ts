@@ -7,7 +7,7 @@ import { calm } from './calm.ts'
 import type { Pod } from './pod.ts'
 import type { Fate } from './sim-store.ts'
 import { SIGNATURE_MS } from './sim-store.ts'
-import type { Scene, StorageKind } from './world.ts'
+import type { Scene, StorageKind } from './scene.ts'
 import { World } from './world.ts'
 
 const KINDS: readonly [StorageKind, ...StorageKind[]] = [
@@ -125,8 +125,8 @@ function actionsOf(world: World, mood: Mood): Action[] {
 function actionsOnPod(world: World, pod: Pod, mood: Mood): Action[] {
   const actions: Action[] = []
   if (pod.appRuns) {
-    actions.push([4, () => world.write(pod, mood.big && world.random.next() < 0.2)])
-    actions.push([0.5, () => world.remove(pod)])
+    actions.push([4, () => world.app.write(pod, mood.big && world.random.next() < 0.2)])
+    actions.push([0.5, () => world.app.remove(pod)])
     if (pod.terminatedMs !== undefined) actions.push([1.5, () => world.endApp(pod)])
   }
   if (pod.terminatedMs === undefined && pod.inCluster)
@@ -155,7 +155,7 @@ function actionsOnCluster(world: World, mood: Mood): Action[] {
         if (volumes !== undefined) await world.startPod(volumes)
       },
     ])
-  const versions = world.oracle.versions()
+  const versions = world.chronicle.versions()
   if (mood.pins && versions.length > 0) {
     actions.push([0.4, () => setPin(world)])
     actions.push([0.15, () => world.setTemplate(null, null)])
@@ -165,15 +165,15 @@ function actionsOnCluster(world: World, mood: Mood): Action[] {
 
 /** A new request, or one that was there before. */
 function setPin(world: World): void {
-  const { random, oracle } = world
-  const old = oracle.records.filter((record) => record.kind === 'restore')
+  const { random, chronicle } = world
+  const old = chronicle.records.filter((record) => record.kind === 'restore')
   const draw = random.next()
   const repeated = old[random.below(Math.max(1, old.length))]
   if (draw < 0.3 && repeated !== undefined) {
     const [pin = null, restoreRequest = null] = repeated.request.split('/')
     if (pin !== 'whenEmpty:fresh') return world.setTemplate(pin, restoreRequest)
   }
-  const versions = oracle.versions()
+  const versions = chronicle.versions()
   const version = `v${versions[random.below(versions.length)]?.n}`
   const pin = draw > 0.95 ? 'fresh' : draw > 0.88 ? 'latest' : version
   const restoreRequest = random.next() < 0.4 ? `r${random.below(1000)}` : null

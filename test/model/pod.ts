@@ -56,3 +56,14 @@ export function requestOf({ pin, restoreRequest }: Pod): string | null {
 export function contentOf(volumes: readonly Volume[]): Content {
   return new Map(volumes.flatMap(({ content }) => [...content]))
 }
+
+export function rememberState(pod: Pod): void {
+  pod.states.push({
+    content: contentOf(pod.volumes),
+    half: pod.volumes.some(({ half }) => half),
+  })
+}
+
+export function rememberBefore(pod: Pod): void {
+  pod.before = pod.volumes.map(({ content, tip, half }) => ({ content, tip, half }))
+}

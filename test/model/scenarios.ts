@@ -4,7 +4,7 @@ import { calm, partOfRest } from './calm.ts'
 import { PLAIN, inScratch } from './history.ts'
 import type { Pod } from './pod.ts'
 import type { Point } from './sim-agent.ts'
-import type { Scene, StorageKind } from './world.ts'
+import type { Scene, StorageKind } from './scene.ts'
 import { World } from './world.ts'
 
 /** What is done one after the other; everything comes to rest in between. */
@@ -96,7 +96,7 @@ class Play {
 
   #actOn(pod: Pod, act: string | undefined, what: string): void {
     const world = this.#world
-    if (act === 'write' && pod.appRuns) world.write(pod, false, what)
+    if (act === 'write' && pod.appRuns) world.app.write(pod, false, what)
     if (act === 'kill') world.killPod(pod)
     if (act === 'stop') this.#stop(pod)
   }
@@ -107,12 +107,12 @@ class Play {
     if (pod.terminatedMs !== undefined) return
     world.terminate(pod)
     if (!pod.appRuns) return
-    world.write(pod, false, 'b')
+    world.app.write(pod, false, 'b')
     world.endApp(pod)
   }
 
   #pin(to: string, by: string | null): void {
-    const versions = this.#world.oracle.versions()
+    const versions = this.#world.chronicle.versions()
     const version = versions[Math.min(ORDER.indexOf(to), versions.length - 1)]
     if (version === undefined) this.#world.setTemplate(null, null)
     else this.#world.setTemplate(`v${version.n}`, by)

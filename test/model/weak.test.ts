@@ -6,7 +6,7 @@ import { versionKey } from '../../shared/repository/object-keys.ts'
 import { runHistory } from './history.ts'
 import type { Fault } from './scenarios.ts'
 import { play } from './scenarios.ts'
-import type { Scene, StorageKind } from './world.ts'
+import type { Scene, StorageKind } from './scene.ts'
 
 /** Some rules break once in a hundred histories only. */
 const MANY = 200
@@ -15,9 +15,9 @@ const MANY = 200
 async function breaks(rule: string, weakness: Partial<Scene>): Promise<void> {
   const others = new Set<string>()
   for (let seed = 1; seed <= MANY; seed += 1) {
-    const { oracle } = await runHistory(seed, { scene: weakness })
-    if (oracle.violations.has(rule)) return
-    for (const other of oracle.violations.keys()) others.add(other)
+    const { chronicle } = await runHistory(seed, { scene: weakness })
+    if (chronicle.violations.has(rule)) return
+    for (const other of chronicle.violations.keys()) others.add(other)
   }
   expect([...others]).toContain(rule)
 }
@@ -33,9 +33,9 @@ async function breaksInPlay(
   const others = new Set<string>()
   const { turns } = await play(kind, scenario, undefined, weakness)
   for (let at = 0; at < turns; at += 1) {
-    const { oracle } = (await play(kind, scenario, { at, what }, weakness)).world
-    if (oracle.violations.has(rule)) return
-    for (const other of oracle.violations.keys()) others.add(other)
+    const { chronicle } = (await play(kind, scenario, { at, what }, weakness)).world
+    if (chronicle.violations.has(rule)) return
+    for (const other of chronicle.violations.keys()) others.add(other)
   }
   expect([...others]).toContain(rule)
 }

@@ -3,39 +3,23 @@
  * agent is a point at which it may go on, wait, or end. One agent runs at a time, until it waits again: the same seed
  * gives the same history.
  */
-import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import path from 'node:path'
 import type { Context, StepName } from '../../agent/session/context.ts'
-import type { Layout } from '../../agent/volume/layout.ts'
 import { MARK_NAME } from '../../agent/volume/layout.ts'
 import { SeededRandom } from '../support/seeded-random.ts'
-import { Oracle, rememberBefore, rememberState } from './oracle.ts'
+import { App } from './app.ts'
+import type { Chronicle } from './chronicle.ts'
+import { Oracle } from './oracle.ts'
 import type { Pod, Volume } from './pod.ts'
+import { rememberBefore, rememberState } from './pod.ts'
+import type { Scene } from './scene.ts'
+import { GRACE_SECONDS, graceEndsMs, nextDueMs, readyPoints } from './schedule.ts'
 import type { AgentTask, AgentWorld, Point } from './sim-agent.ts'
 import { SimAgent, untilQuiet } from './sim-agent.ts'
 import type { Fate } from './sim-store.ts'
 import { Bucket, SimStore } from './sim-store.ts'
-import { bytesOfValue, nameOfBytes } from './values.ts'
-
-/** Where pods keep their state. */
-export type StorageKind = 'one PVC' | 'emptyDir' | 'two PVCs in turn' | 'PVC and emptyDir'
-
-export interface Scene {
-  readonly kind: StorageKind
-  /** The workload never runs two pods at once. */
-  readonly exclusive: boolean
-  readonly whenEmpty: Context['whenEmpty']
-  readonly reliableHints: boolean
-  /** The wall clock stands still, so that no file's time ever proves that it is unchanged. */
-  readonly doubtful: boolean
-  /** False: the store overwrites what is there, as some do in versioned buckets. */
-  readonly conditional?: boolean
-  /** A test may put a weaker part in the place of a real one. */
-  readonly adjust?: (context: Context) => Context
-}
-
-export const GRACE_SECONDS = 4
-const FILES = ['a', 'b', 'd/c'] as const
+import { Volumes, layoutOf } from './volumes.ts'
 
 export class World implements AgentWorld {
   readonly scene: Scene
@@ -50,17 +34,14 @@ export class World implements AgentWorld {
   }
   /** What becomes of the next request. */
   fate: (what: string) => Fate = () => 'answered'
-  readonly claims: Volume[]
-  readonly #dir: string
+  readonly app: App
+  readonly #volumes: Volumes
   readonly #wallAtStartMs = Date.now()
   #nowMs = 0
-  #values = 0
-  #volumes = 0
   #boots = 0
 
   constructor(scene: Scene, dir: string, seed: number) {
     this.scene = scene
-    this.#dir = dir
     this.random = new SeededRandom(Math.imul(seed, 2_654_435_761) + 12_345)
     for (let i = 0; i < 8; i += 1) this.random.next()
     this.oracle = new Oracle(this)
@@ -71,16 +52,20 @@ export class World implements AgentWorld {
       },
     )
     this.bucket.conditional = scene.conditional ?? true
-    this.claims = [this.makeVolume('PVC', 0)]
-    if (scene.kind === 'two PVCs in turn') this.claims.push(this.makeVolume('PVC', 0))
+    this.#volumes = new Volumes(scene, dir, this.random)
+    this.app = new App(this)
   }
 
   get adjust(): ((context: Context) => Context) | undefined {
     return this.scene.adjust
   }
 
+  get chronicle(): Chronicle {
+    return this.oracle.chronicle
+  }
+
   get broken(): boolean {
-    return this.oracle.violations.size > 0
+    return this.chronicle.violations.size > 0
   }
 
   note(line: string): void {
@@ -113,7 +98,7 @@ export class World implements AgentWorld {
     const first = !pod.letGo
     this.oracle.onLetGo(pod)
     pod.letGo = true
-    if (!this.oracle.records.some((record) => record.writer === agent.task.writer))
+    if (!this.chronicle.records.some((record) => record.writer === agent.task.writer))
       pod.disturbed = true // S3 was not asked: whoever comes meanwhile cannot know of it
     if (!first || pod.terminatedMs !== undefined) return
     pod.appRuns = true
@@ -133,12 +118,8 @@ export class World implements AgentWorld {
 
   // ---- the scheduler ----
 
-  /** What could go on now, of agents that are neither dead nor paused. */
   ready(): { pod: Pod; point: Point }[] {
-    return this.pods
-      .filter(({ alive, paused }) => alive && !paused)
-      .flatMap((pod) => pod.agent.points.map((point) => ({ pod, point })))
-      .filter(({ point }) => point.dueMs === undefined || point.woken || point.dueMs <= this.#nowMs)
+    return readyPoints(this.pods, this.#nowMs)
   }
 
   /** Lets an agent go on from one point to the next. */
@@ -157,61 +138,27 @@ export class World implements AgentWorld {
     if (!agent.ended || !pod.alive) return
     this.note(`${agent.task.writer} has ended`)
     if (agent.stopped) this.oracle.onEnded(pod)
-    else this.oracle.violate('an agent ended unasked', agent.task.writer)
+    else this.chronicle.violate('an agent ended unasked', agent.task.writer)
     pod.alive = false
     pod.appRuns = false
     pod.inCluster = false
   }
 
-  /** Virtual time of the next thing that only time brings; undefined when there is none. */
   nextDueMs(): number | undefined {
-    const ends = this.pods
-      .filter(
-        ({ alive, inCluster, terminatedMs }) => alive && inCluster && terminatedMs !== undefined,
-      )
-      .map(({ terminatedMs }) => (terminatedMs ?? 0) + GRACE_SECONDS * 1000)
-    const sleeps = this.pods
-      .filter(({ alive, paused }) => alive && !paused)
-      .flatMap(({ agent }) => agent.points.flatMap(({ dueMs }) => dueMs ?? []))
-    const later = [...ends, ...sleeps].filter((ms) => ms > this.#nowMs && ms < Infinity)
-    return later.length === 0 ? undefined : Math.min(...later)
+    return nextDueMs(this.pods, this.#nowMs)
   }
 
   /** Time passes; the kubelet ends what had its grace. */
   advanceTo(ms: number): void {
     this.#nowMs = Math.max(this.#nowMs, ms)
-    for (const pod of this.pods)
-      if (
-        pod.alive &&
-        pod.inCluster &&
-        pod.terminatedMs !== undefined &&
-        this.#nowMs >= pod.terminatedMs + GRACE_SECONDS * 1000
-      )
-        this.killPod(pod)
+    for (const pod of this.pods) if (graceEndsMs(pod) <= this.#nowMs) this.killPod(pod)
   }
 
   // ---- pods ----
 
-  makeVolume(kind: 'PVC' | 'emptyDir', root: number): Volume {
-    this.#volumes += 1
-    const name = `${kind}${this.#volumes}`
-    const dir = path.join(this.#dir, name)
-    mkdirSync(dir, { recursive: true })
-    return { name, root, dir, content: new Map(), tip: 0, half: false }
-  }
-
   /** The volumes that a pod created now would get; undefined when it has to wait. */
   freeVolumes(): Volume[] | undefined {
-    const running = this.pods.filter(({ alive, inCluster }) => alive && inCluster)
-    if (running.some(({ terminatedMs }) => terminatedMs === undefined)) return undefined
-    if (this.scene.exclusive && running.length > 0) return undefined
-    if (this.scene.kind === 'emptyDir') return [this.makeVolume('emptyDir', 0)]
-    const used = new Set(this.pods.filter(({ alive }) => alive).flatMap(({ volumes }) => volumes))
-    const free = this.claims.filter((volume) => !used.has(volume))
-    if (free.length === 0) return undefined
-    const claim = free[this.random.below(free.length)] as Volume
-    if (this.scene.kind !== 'PVC and emptyDir') return [claim]
-    return [claim, this.makeVolume('emptyDir', 1)]
+    return this.#volumes.free(this.pods)
   }
 
   async startPod(volumes: readonly Volume[]): Promise<Pod> {
@@ -323,63 +270,5 @@ export class World implements AgentWorld {
   setTemplate(pin: string | null, restoreRequest: string | null): void {
     this.note(`the template says: pin ${pin}, request ${restoreRequest}`)
     this.template = { pin, restoreRequest }
-  }
-
-  // ---- the app ----
-
-  /** The app writes a new value into one of its files. */
-  write(pod: Pod, big = false, file?: string): void {
-    const volume = pod.volumes[this.random.below(pod.volumes.length)] as Volume
-    const name = file ?? this.random.pick(FILES)
-    this.#values += 1
-    const bytes = bytesOfValue(this.#values, big)
-    const at = path.join(volume.dir, name)
-    const made = mkdirSync(path.dirname(at), { recursive: true })
-    // Where times prove that files are unchanged, each write has to leave another inode: clocks tick slower than this runs.
-    if (this.scene.doubtful) writeFileSync(at, bytes)
-    else {
-      writeFileSync(`${at}~`, bytes)
-      renameSync(`${at}~`, at)
-    }
-    const value = nameOfBytes(bytes)
-    volume.content = new Map([...volume.content, [`${volume.root}/${name}`, value]])
-    this.#changed(pod, `${pod.name} writes ${volume.root}/${name}=${value}`, [
-      ...(made === undefined ? [] : [made]),
-      at,
-      `${at}~`,
-    ])
-  }
-
-  /** The app deletes one of its files, if it has another. */
-  remove(pod: Pod): void {
-    const files = pod.volumes.flatMap((volume) =>
-      [...volume.content.keys()].map((name) => ({ volume, name })),
-    )
-    const file = files[this.random.below(files.length)]
-    if (files.length < 2 || file === undefined) return
-    const { volume, name } = file
-    const at = path.join(volume.dir, name.slice(2))
-    rmSync(at)
-    volume.content = new Map([...volume.content].filter(([other]) => other !== name))
-    this.#changed(pod, `${pod.name} deletes ${name}`, [at])
-  }
-
-  /** @param locations of what has changed. */
-  #changed(pod: Pod, line: string, locations: readonly string[]): void {
-    this.note(line)
-    rememberState(pod)
-    pod.agent.hint(locations)
-  }
-}
-
-function layoutOf(volumes: readonly Volume[]): Layout {
-  return {
-    roots: volumes.map(({ root, dir }) => ({
-      path: `/data${root}`,
-      as: 'files',
-      at: dir,
-      excludes: () => false,
-    })),
-    volumes: volumes.map(({ dir }) => ({ at: dir, sizeLimitBytes: null, memory: false })),
   }
 }

@@ -1,0 +1,113 @@
+/** What an app must find at the moment at which it is let go. */
+import type { Chronicle } from './chronicle.ts'
+import type { TrueHead } from './log-truth.ts'
+import { isSettled, truthOf } from './log-truth.ts'
+import type { Pod, Volume } from './pod.ts'
+import { contentOf, requestOf } from './pod.ts'
+import type { Content } from './values.ts'
+import { onRoot, sameContent, showContent } from './values.ts'
+
+export function judgeStart(chronicle: Chronicle, pod: Pod): void {
+  if (pod.letGo) return // a restarted agent: that it changed nothing is judged elsewhere
+  const own = chronicle.ownLine(pod)
+  const target = chronicle.contentOfVersion(chronicle.targetOf(pod).version)
+  for (const { name, half, root, content } of pod.volumes)
+    if (half && !sameContent(content, onRoot(target, root)))
+      chronicle.violate('the app started on a half-restored volume', `${pod.name} on ${name}`)
+  if (own === undefined) return judgeUnasked(chronicle, pod)
+  if (own.kind === 'restore') judgeRestored(chronicle, pod, own.resolved)
+  else judgeResumed(chronicle, pod, own.n)
+  if (chronicle.violations.size > 0) return
+  const { head } = truthOf(chronicle.records.filter(({ n }) => n <= own.n))
+  if (head !== undefined)
+    for (const volume of pod.volumes) Object.assign(volume, { tip: head.n, half: false })
+}
+
+/** Without asking S3, or on marks that say that this pod's restore is over: nothing was changed, and nothing is owed. */
+function judgeUnasked(chronicle: Chronicle, pod: Pod): void {
+  for (const [i, { content, half }] of pod.before.entries()) {
+    const volume = pod.volumes[i]
+    if (volume !== undefined && (half || !sameContent(volume.content, content)))
+      chronicle.violate('later writes were discarded', `${pod.name} changed ${volume.name} unasked`)
+  }
+  const request = requestOf(pod)
+  if (request === null) return
+  const restore = chronicle.records.find(
+    (record) => record.kind === 'restore' && record.request === request,
+  )
+  if (restore === undefined || !isSettled(chronicle.records, restore.lineage))
+    chronicle.violate('the app started without what was asked for', `${pod.name}: ${request}`)
+}
+
+function judgeRestored(chronicle: Chronicle, pod: Pod, resolved: number): void {
+  const request = requestOf(pod)
+  const keeps = resolved === 0 && pod.pin === 'latest'
+  const found = contentOf(pod.volumes)
+  const wanted = keeps
+    ? new Map(pod.before.flatMap(({ content }) => [...content]))
+    : chronicle.contentOfVersion(resolved)
+  if (!sameContent(found, wanted))
+    chronicle.violate(
+      'a new request did not restore its version',
+      `${request}: wanted ${showContent(wanted)}, the app finds ${showContent(found)}`,
+    )
+}
+
+/** A start that asks for nothing new: a volume that is the head, or newer, stays; any other comes to the head. */
+function judgeResumed(chronicle: Chronicle, pod: Pod, open: number): void {
+  const { head, settled } = truthOf(chronicle.records.filter(({ n }) => n <= open))
+  // A restore that others began is brought to its end, except where `latest` asks for what is there.
+  const isOwed = !settled && !keepsWhatIsThere(pod, head)
+  for (const [i, volume] of pod.volumes.entries()) {
+    const before = pod.before[i]
+    if (before === undefined) continue
+    const { root } = volume
+    const stays = !isOwed && !before.half && chronicle.isHeadOrNewer(root, before.tip, head)
+    const wanted = stays ? before.content : chronicle.onRootOf(head, root)
+    const isReset = before.tip !== head?.n && isAtSwitch(chronicle, volume, head)
+    if (isReset || sameContent(volume.content, wanted)) continue
+    if (isPutAside(chronicle, pod, root, before.content)) continue
+    chronicle.violate(
+      'later writes were discarded',
+      `${pod.name} on ${volume.name} (at v${before.tip}, head v${head?.n}): ${showContent(before.content)} should be ${showContent(wanted)}, is ${showContent(volume.content)}`,
+    )
+  }
+}
+
+/** Another lineage began with the very version that the volume had gone on from: the log wins. */
+function isAtSwitch(
+  chronicle: Chronicle,
+  { root, content }: Volume,
+  head: TrueHead | undefined,
+): boolean {
+  if (head?.restore !== true) return false
+  return sameContent(content, chronicle.onRootOf(head, root))
+}
+
+function keepsWhatIsThere({ pin }: Pod, head: TrueHead | undefined): boolean {
+  return head?.version === 0 && pin === 'latest'
+}
+
+/**
+ * Of two volumes, one of which was new, no state of the main line could be saved before a restore that was then called
+ * off: a branch has what was not shipped.
+ */
+function isPutAside(
+  chronicle: Chronicle,
+  { volumes }: Pod,
+  root: number,
+  content: Content,
+): boolean {
+  return (
+    volumes.length > 1 &&
+    (content.size === 0 || // that everything was deleted is never committed
+      chronicle
+        .versions()
+        .some(
+          ({ n, reason, branch }) =>
+            branch &&
+            reason === 'safety' &&
+            sameContent(onRoot(chronicle.contentOfVersion(n), root), content),
+        ))
+  )
+}
