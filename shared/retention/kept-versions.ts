@@ -68,12 +68,14 @@ function keepHeads(
 ): void {
   keep(records.at(-1)?.record.log.head?.version ?? 0, 'latest')
   const all = records.map(({ record }) => record)
-  for (const { lineage, head, newestComplete } of lineageHeads(
+  for (const { lineage, head, newestComplete, begunWith } of lineageHeads(
     all,
     versions.map(({ record }) => record),
   )) {
     keep(head, `head of ${lineage}`)
     keep(newestComplete, `newest complete of ${lineage}`)
+    // Partial itself, but without it nothing would tell that the complete one is what this lineage goes back to.
+    for (const n of begunWith) keep(n, `what ${lineage} began with`)
   }
   for (const record of all)
     if (record.kind === 'open' || record.kind === 'restore')

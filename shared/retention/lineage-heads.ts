@@ -7,6 +7,8 @@ export interface LineageHead {
   readonly head: number
   /** The newest complete version that it has, or that it goes on from; 0: none. */
   readonly newestComplete: number
+  /** What it began with, and what that began with, until there is a complete version: the way to `newestComplete`. */
+  readonly begunWith: readonly number[]
 }
 
 /** `L0/<writer>`: what a superseded writer shipped beside lineage `L0`. */
@@ -24,18 +26,23 @@ export function lineageHeads(
   const byNumber = new Map(versions.map((version) => [version.n, version]))
   const byLineage = Map.groupBy(versions, ({ lineage }) => lineage)
 
-  const newestComplete = (lineage: string, below: number): number => {
+  const wayToComplete = (lineage: string, below: number): number[] => {
     const own = byLineage.get(lineage)?.findLast(({ n, complete }) => complete && n < below)
-    if (own !== undefined) return own.n
+    if (own !== undefined) return [own.n]
     const resolved = restores.get(lineage)?.resolved ?? 0
     const begunWith = resolved < below ? byNumber.get(resolved) : undefined
-    if (begunWith === undefined || begunWith.complete) return begunWith?.n ?? 0
-    return newestComplete(begunWith.lineage, begunWith.n)
+    if (begunWith === undefined) return [0]
+    if (begunWith.complete) return [begunWith.n]
+    return [begunWith.n, ...wayToComplete(begunWith.lineage, begunWith.n)]
   }
   const main = [...byLineage.keys(), ...restores.keys()].filter((name) => !isBranchLineage(name))
-  return [...new Set(main)].map((lineage) => ({
-    lineage,
-    head: byLineage.get(lineage)?.at(-1)?.n ?? restores.get(lineage)?.resolved ?? 0,
-    newestComplete: newestComplete(lineage, Infinity),
-  }))
+  return [...new Set(main)].map((lineage) => {
+    const way = wayToComplete(lineage, Infinity)
+    return {
+      lineage,
+      head: byLineage.get(lineage)?.at(-1)?.n ?? restores.get(lineage)?.resolved ?? 0,
+      newestComplete: way.at(-1) ?? 0,
+      begunWith: way.slice(0, -1),
+    }
+  })
 }

@@ -56,14 +56,14 @@ let store: WatchedStore
 /** Numbers of versions, oldest first. */
 let numbers: number[]
 
-/** Twelve versions over the same three large files; each but the first changes a file of 300 KiB, which travels inline. */
+/** Twelve versions over the same three large files, which fit into one pack; each but the first changes a file of 300 KiB, which travels inline. */
 beforeAll(async () => {
   folder = await freshFolder()
   const source = join(folder, 'source')
   const at = pathToFileURL(join(folder, 'repository')).href
   const stream = ['--store', at, '--stream', 'test/app/0']
   mkdirSync(source)
-  for (const name of ['a', 'b', 'c']) writeFileSync(join(source, name), randomBytes(3 * MIB))
+  for (const name of ['a', 'b', 'c']) writeFileSync(join(source, name), randomBytes(2.4 * MIB))
   for (let i = 0; i < 12; i += 1) {
     writeFileSync(join(source, 'changing'), randomBytes(300 * 1024))
     const made = await holdfastHere('replicate', ...stream, '--path', source, '--once')
@@ -161,7 +161,7 @@ describe('what is read', () => {
     }
     const { packs, chunks } = await verify()
     expect(packs).toBeGreaterThan(1)
-    expect(seen.size).toBeGreaterThan(chunks / 4)
+    expect(seen.size).toBeGreaterThan(chunks / 5)
   })
 })
 
