@@ -71,6 +71,22 @@ test.each([
   120_000 + VERSIONS * 10_000,
 )
 
+test('a database that nobody has written to yet is an empty file, and one that is emptied again, too', async () => {
+  fs.writeFileSync(database, '')
+  const n = await commit()
+  const copy = placeFor('empty')
+  await replica.restore(n, copy)
+  expect(fs.statSync(copy).size).toBe(0)
+  const app = await App.at(database)
+  apps.push(app)
+  await app.run('create table notes (id integer primary key, note blob)')
+  expect((await replica.entry(await commit())).sizeBytes).toBeGreaterThan(0)
+  await app.close()
+  fs.writeFileSync(database, '')
+  await commit()
+  expect(replica.held.positions.size).toBe(0)
+})
+
 describe('of a database in write-ahead mode', () => {
   let app: App
 
