@@ -8,6 +8,7 @@ import { DAY_MS, HOUR_MS } from '../../shared/retention/keep-policy.ts'
 import { STREAM } from '../shared/repository/records.ts'
 import { SeededRandom, runSeed } from '../support/seeded-random.ts'
 import { PrunedWorld, type Writer } from './pruned-world.ts'
+import { wrongIn } from './read-back.ts'
 
 /** `HOLDFAST_PRUNE_HISTORIES` sets how many. */
 const HISTORIES = Number(process.env['HOLDFAST_PRUNE_HISTORIES'] ?? 15)
@@ -113,7 +114,7 @@ class History {
     this.compacted += swept?.compacted ?? 0
     const resolving = await world.resolving()
     const read = isLast ? resolving : resolving.filter(() => this.#random.below(4) === 0)
-    for (const n of read) expect(await world.wrong(n)).toBeUndefined()
+    for (const n of read) expect(await wrongIn(world, n)).toBeUndefined()
     expect(resolving).toEqual(expect.arrayContaining([...this.asked, ...heads]))
     expect((await world.log.numbers()).map(({ n }) => n)).toEqual(expect.arrayContaining(fences))
     await this.#settles()

@@ -12,6 +12,7 @@ import { resolvePin } from '../../shared/repository/resolve-pin.ts'
 import { DAY_MS, HOUR_MS } from '../../shared/retention/keep-policy.ts'
 import { STREAM } from '../shared/repository/records.ts'
 import { PrunedWorld } from './pruned-world.ts'
+import { wrongIn } from './read-back.ts'
 
 /** Nothing but what is always kept. */
 const NOTHING = { allMs: 0, hourly: 0, daily: 0, weekly: 0 }
@@ -57,7 +58,7 @@ it('a run before a day has passed changes nothing, one after it removes what was
   expect(await world.versionObjects()).toEqual([7])
   expect(world.keys('packs/')).toHaveLength(1)
   await expect(pin(world, 3)).rejects.toThrow('has no v3')
-  expect(await world.wrong(7)).toBeUndefined()
+  expect(await wrongIn(world, 7)).toBeUndefined()
 })
 
 it('what a hold, a tag or a wider policy protects by then resolves again, whole', async () => {
@@ -68,7 +69,7 @@ it('what a hold, a tag or a wider policy protects by then resolves again, whole'
   world.pass(DAY_MS)
   await world.prune(agreed)
   expect(await world.resolving()).toEqual([3, 5, 7])
-  for (const n of [3, 5, 7]) expect(await world.wrong(n)).toBeUndefined()
+  for (const n of [3, 5, 7]) expect(await wrongIn(world, n)).toBeUndefined()
   expect(await pin(world, 3)).toBe(3)
 })
 
@@ -80,12 +81,12 @@ it('what is only planned loses no byte to compaction', async () => {
   await world.commit(writer, names.slice(1), { packed: true, full: true, bytes: 90_000 })
   world.pass(2 * DAY_MS)
   expect((await world.prune(agreed)).swept?.compacted).toBe(0)
-  expect(await world.wrong(planned)).toBeUndefined()
+  expect(await wrongIn(world, planned)).toBeUndefined()
   await createHold(world.store, STREAM, planned, '')
   world.pass(DAY_MS)
   await world.prune(agreed)
   expect(await world.resolving()).toEqual([planned, writer.parent])
-  expect(await world.wrong(planned)).toBeUndefined()
+  expect(await wrongIn(world, planned)).toBeUndefined()
 })
 
 it('a hold that comes when the version is gone, and its object stays, brings nothing back', async () => {
@@ -175,7 +176,7 @@ it('a pack that loses half of its bytes, again and again, is moved each time, an
     await world.prune({ keep: NOTHING })
     world.pass(DAY_MS)
     expect((await world.prune({ keep: NOTHING })).swept?.compacted).toBe(1)
-    expect(await world.wrong(writer.parent)).toBeUndefined()
+    expect(await wrongIn(world, writer.parent)).toBeUndefined()
   }
   expect(world.keys('moved/')).toHaveLength(3)
   expect((await locateMoved(world.store, STREAM, original))?.offsets.size).toBe(1)
@@ -223,7 +224,7 @@ it('a prune that slept through others does not go by what it saw', async () => {
   const slow = world.prune(agreed)
   await expect(slow).rejects.toThrow(OvertakenError)
   expect(await world.resolving()).toContain(3)
-  expect(await world.wrong(3)).toBeUndefined()
+  expect(await wrongIn(world, 3)).toBeUndefined()
 })
 
 it('a record whose answer was lost is its own all the same', async () => {

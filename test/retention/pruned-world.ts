@@ -7,29 +7,21 @@ import { PLAIN_VAULT } from '../../shared/encryption/vault.ts'
 import { pruneStream, type PruneOrder, type PruneResult } from '../../cli/prune-stream.ts'
 import type { PruneSeams } from '../../cli/prune-steps.ts'
 import { DeltaChain } from '../../shared/repository/delta-chain.ts'
-import type { FileEntry, StoredChunk } from '../../shared/repository/entry.ts'
+import type { FileEntry } from '../../shared/repository/entry.ts'
 import type { Keep, LogRecord, VersionRecord } from '../../shared/repository/log-record.ts'
 import { EMPTY_LOG, advance, type UnstatedRecord } from '../../shared/repository/log-state.ts'
-import { locateMoved } from '../../shared/repository/moved-pack.ts'
-import type { ManifestDelta } from '../../shared/repository/manifest.ts'
-import { MAGIC, encodeObject, sha256Hex } from '../../shared/repository/object-file.ts'
+import { encodeObject } from '../../shared/repository/object-file.ts'
 import { newPackName, packKey, versionKey } from '../../shared/repository/object-keys.ts'
 import { pruneFate, readPrune } from '../../shared/repository/prune-record.ts'
 import { createTag } from '../../shared/repository/tags.ts'
 import { VersionLog } from '../../shared/repository/version-log.ts'
-import {
-  encodeVersion,
-  encodeVersionPayload,
-  loadManifest,
-} from '../../shared/repository/version-object.ts'
+import { encodeVersion, encodeVersionPayload } from '../../shared/repository/version-object.ts'
 import { DAY_MS } from '../../shared/retention/keep-policy.ts'
 import { MemoryStore, patience } from '../shared/repository/memory-store.ts'
 import { STREAM, unstated } from '../shared/repository/records.ts'
+import { deltaOf, fileOf, idsOf, packObject, type Files } from './made-files.ts'
 
 export const DEFAULT_ORDER: PruneOrder = { keep: {}, confirmed: undefined, dryRun: false }
-const PACK_HEADER = { format: 1, kind: 'pack', stream: 'shop/shop/0' }
-
-type Files = Map<string, FileEntry>
 
 /** A version as its writer made it. */
 interface Truth {
@@ -47,8 +39,6 @@ export interface Writer {
   files: Files
   chain: DeltaChain
 }
-
-type Place = Pick<StoredChunk, 'frame' | 'start' | 'lengthBytes'>
 
 type CommitParts = {
   packed?: boolean
@@ -197,31 +187,6 @@ export class PrunedWorld {
       .map((key) => key.slice(prefix.length))
   }
 
-  /** Reads every byte of a version; undefined when it is what was committed, else what is wrong. */
-  async wrong(n: number): Promise<string | undefined> {
-    const { entries } = await loadManifest(this.store, this.log, n)
-    const truth = this.truths.get(n)?.files
-    const files = [...entries.values()].filter((entry) => entry.type === 'file')
-    if (files.length !== truth?.size) return `v${n} has ${files.length} files, not ${truth?.size}`
-    for (const entry of files) {
-      if (idsOf(entry) !== truth.get(entry.name)) return `v${n}: ${entry.name} is another`
-      for (const chunk of entry.chunks)
-        if ('id' in chunk && (await this.#bytesHash(chunk)) !== chunk.id)
-          return `v${n}: bytes of ${entry.name} are not there`
-    }
-    return undefined
-  }
-
-  async #bytesHash({ frame, start, lengthBytes }: Place): Promise<string | undefined> {
-    const range = { offset: frame.offset, lengthBytes: frame.storedBytes }
-    const found = await this.store.get(packKey(STREAM, frame.pack), range)
-    if (found !== undefined) return sha256Hex(found.body.subarray(start, start + lengthBytes))
-    const moved = await locateMoved(this.store, STREAM, frame.pack)
-    const offset = moved?.offsets.get(frame.offset)
-    if (moved === undefined || offset === undefined) return undefined
-    return this.#bytesHash({ frame: { ...frame, pack: moved.to, offset }, start, lengthBytes })
-  }
-
   #writer(name: string, open: number, lineage: string, parent: number): Writer {
     const before = this.truths.get(parent)
     const files: Files = new Map(this.#entries.get(parent))
@@ -254,16 +219,7 @@ export class PrunedWorld {
   }
 
   #upload(pack: string, frames: readonly Buffer[], entries: readonly FileEntry[]): void {
-    const header = {
-      ...PACK_HEADER,
-      name: pack,
-      frames: entries.map((entry) => {
-        const [chunk] = entry.chunks as readonly StoredChunk[]
-        if (chunk === undefined) throw new Error('a file without bytes')
-        return { ...placeOf(chunk), chunks: [[chunk.id, chunk.start, chunk.lengthBytes]] }
-      }),
-    }
-    const body = encodeObject(frames, header)
+    const body = packObject(pack, frames, entries)
     this.store.objects.set(packKey(STREAM, pack), { body, modifiedAt: this.store.now() })
   }
 
@@ -271,34 +227,4 @@ export class PrunedWorld {
     this.#bytes += 1
     return Buffer.alloc(bytes, `${this.#bytes}.`)
   }
-}
-
-const METADATA = { mode: 0o644, uid: 0, gid: 0, mtimeNs: 0n, ctimeNs: 0n, inode: 1n }
-const ROOT = { ...METADATA, name: '0', type: 'directory' as const }
-
-/** @param names that changed since the base. */
-function deltaOf(files: Files, names: ReadonlySet<string> | 'all'): ManifestDelta {
-  const all = names === 'all' ? [...files.keys()] : [...names]
-  const changed = [ROOT, ...all.flatMap((name) => files.get(name) ?? [])]
-  if (names === 'all') return { changed, gone: [], faults: [] }
-  const gone = [...names].filter((name) => !files.has(name))
-  return { changed, gone, faults: [] }
-}
-
-/** The i-th file of an upload, each with a frame of its own. */
-function fileOf(name: string, pack: string, frames: readonly Buffer[], i: number): FileEntry {
-  const offset = frames.slice(0, i).reduce((sum, { length }) => sum + length, MAGIC.length)
-  const bytes = frames[i] ?? Buffer.alloc(0)
-  const lengthBytes = bytes.length
-  const frame = { pack, offset, storedBytes: lengthBytes, plainBytes: lengthBytes }
-  const chunk: StoredChunk = { id: sha256Hex(bytes), lengthBytes, frame, start: 0 }
-  return { ...METADATA, name, type: 'file', sizeBytes: lengthBytes, chunks: [chunk] }
-}
-
-function placeOf({ frame: { offset, storedBytes, plainBytes } }: StoredChunk) {
-  return { offset, storedBytes, plainBytes }
-}
-
-function idsOf(entry: FileEntry): string {
-  return entry.chunks.map((chunk) => ('id' in chunk ? chunk.id : 'hole')).join()
 }
