@@ -2,13 +2,11 @@
  * The agent ends itself with SIGKILL behind each named step of start, restore, commit and stop. Whatever the step: the
  * restart converges, nothing that the volume held is lost, and a request is fulfilled exactly once.
  */
-import fs from 'node:fs'
-import os from 'node:os'
 import path from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { STEPS, type StepName } from '../../agent/session/context.ts'
 import { readTag } from '../../shared/repository/tags.ts'
-import { createPod, temporaryFolder, type AgentPod, type PodOptions } from '../support/agent-pod.ts'
+import { createPod, temporaryFolder } from '../support/agent-pod.ts'
 import type { AgentProcess } from '../support/agent-process.ts'
 import { startHookServer } from '../support/hook-server.ts'
 import {
@@ -20,180 +18,11 @@ import {
   type Tree,
 } from '../support/repository-view.ts'
 import { SeededRandom, runSeed } from '../support/seeded-random.ts'
+import { RESTORE, START, pinned, scenarios, type Case, type Scenario } from './crash-scenarios.ts'
+import { forgetHistory, history, podOn } from './unshipped-history.ts'
 
-const START = ['decided', 'opened', 'safety saved', 'restore recorded'] as const
-const RESTORE = ['marked dirty', 'restored', 'marked clean'] as const
-const RUN = ['done recorded', 'let go', 'captured', 'committed', 'closed'] as const
 /** The app may have run when the agent crashed behind one of these. */
 const APP_RAN: readonly StepName[] = ['let go', 'captured', 'committed', 'closed']
-
-/** A pod that is about to start, and what is right for it. */
-interface Case {
-  readonly pod: AgentPod
-  readonly view: RepositoryView
-  /** What the app must find. */
-  readonly target: Tree
-  readonly request: string | undefined
-}
-
-interface History {
-  readonly url: string
-  readonly view: RepositoryView
-  readonly volume: string
-}
-
-let template: string | undefined
-
-/** Two versions, v2 and v3, and a volume that holds what no version has: its agent was killed. */
-async function history(): Promise<History> {
-  const folder = temporaryFolder()
-  if (template === undefined) {
-    template = fs.mkdtempSync(path.join(os.tmpdir(), 'holdfast-process-'))
-    await makeHistory(template)
-  }
-  fs.cpSync(template, folder, { recursive: true, preserveTimestamps: true })
-  const url = `file://${folder}/store`
-  return { url, view: await viewRepository(url), volume: path.join(folder, 'volume') }
-}
-
-async function makeHistory(folder: string): Promise<void> {
-  const volume = path.join(folder, 'volume')
-  fs.mkdirSync(volume)
-  const url = `file://${folder}/store`
-  const pod = await createPod({ store: url, volume, name: 'shop-before' })
-  pod.write('kept', 'as it was')
-  pod.write('orders/1', 'first')
-  pod.write('orders/2', 'second')
-  const view = await viewRepository(url)
-  const agent = pod.start()
-  await isShipped(agent, pod, view)
-  pod.write('orders/1', 'first, corrected')
-  pod.write('receipt', 'third')
-  fs.rmSync(path.join(pod.data, 'orders/2'))
-  await isShipped(agent, pod, view)
-  await agent.kill()
-  pod.write('unshipped', 'no version has this')
-  pod.write('kept', 'changed at the last moment')
-}
-
-/** The versions by what they hold, whatever their numbers. */
-async function firstVersion(view: RepositoryView): Promise<number> {
-  return (await view.versions())[0]?.n ?? 0
-}
-
-async function podOn({ url }: History, options: Partial<PodOptions> = {}): Promise<AgentPod> {
-  return createPod({ store: url, ...options })
-}
-
-interface Scenario {
-  readonly name: string
-  readonly steps: readonly StepName[]
-  readonly prepare: () => Promise<Case>
-}
-
-const scenarios: readonly Scenario[] = [
-  {
-    name: 'the first start, on a volume with content',
-    steps: [...START, ...RUN],
-    prepare: async () => {
-      const url = `file://${temporaryFolder()}/store`
-      const pod = await createPod({ store: url })
-      pod.write('here/before', 'holdfast came')
-      return { pod, view: await viewRepository(url), target: treeOf(pod.data), request: undefined }
-    },
-  },
-  {
-    name: 'the first start, on an empty volume',
-    steps: [...START, ...RUN],
-    prepare: async () => {
-      const url = `file://${temporaryFolder()}/store`
-      const pod = await createPod({ store: url })
-      return { pod, view: await viewRepository(url), target: {}, request: undefined }
-    },
-  },
-  {
-    name: 'a resume on an empty volume',
-    steps: [...START, ...RESTORE, ...RUN],
-    prepare: async () => {
-      const past = await history()
-      const target = await past.view.tree(await past.view.latest())
-      return { pod: await podOn(past), view: past.view, target, request: undefined }
-    },
-  },
-  {
-    name: 'a resume on a volume that is newer than its head',
-    steps: [...START, ...RUN],
-    prepare: async () => {
-      const past = await history()
-      const pod = await podOn(past, { volume: past.volume })
-      return { pod, view: past.view, target: treeOf(pod.data), request: undefined }
-    },
-  },
-  {
-    name: 'a resume on a volume that another pod has left behind',
-    steps: [...START, ...RESTORE, ...RUN],
-    prepare: async () => {
-      const past = await history()
-      const other = await podOn(past, { name: 'shop-elsewhere' })
-      const agent = other.start()
-      await agent.ready()
-      other.write('elsewhere', 'the line went on')
-      await isShipped(agent, other, past.view)
-      expect(await agent.stop()).toEqual({ code: 0, signal: null })
-      const pod = await podOn(past, { volume: past.volume })
-      return { pod, view: past.view, target: treeOf(other.data), request: undefined }
-    },
-  },
-  {
-    name: 'a new pin',
-    steps: [...START, ...RESTORE, ...RUN],
-    prepare: async () => pinned(await history()),
-  },
-  {
-    name: 'a new pin on an empty volume',
-    steps: [...START, ...RESTORE, ...RUN],
-    prepare: async () => {
-      const past = await history()
-      const version = await firstVersion(past.view)
-      const pod = await podOn(past, { pin: `v${version}` })
-      const target = await past.view.tree(version)
-      return { pod, view: past.view, target, request: `v${version}` }
-    },
-  },
-  {
-    name: 'a pin to fresh',
-    steps: [...START, ...RESTORE, ...RUN],
-    prepare: async () => {
-      const past = await history()
-      const pod = await podOn(past, { volume: past.volume, pin: 'fresh', restoreRequest: 'r1' })
-      return { pod, view: past.view, target: {}, request: 'fresh/r1' }
-    },
-  },
-  {
-    name: 'the undo of a restore',
-    steps: [...START, ...RESTORE, ...RUN],
-    prepare: async () => {
-      const past = await history()
-      const before = treeOf(past.volume)
-      const { pod: rolledBack } = await pinned(past)
-      const agent = rolledBack.start()
-      await agent.ready()
-      await agent.kill()
-      rolledBack.write('after the restore', 'no version has this either')
-      const [safety] = (await past.view.versions()).filter(({ reason }) => reason === 'safety')
-      const pin = `v${safety?.n}`
-      const pod = await podOn(past, { volume: past.volume, pin })
-      return { pod, view: past.view, target: before, request: pin }
-    },
-  },
-]
-
-async function pinned(past: History): Promise<Case> {
-  const version = await firstVersion(past.view)
-  const pod = await podOn(past, { volume: past.volume, pin: `v${version}`, restoreRequest: 'r1' })
-  const target = await past.view.tree(version)
-  return { pod, view: past.view, target, request: `v${version}/r1` }
-}
 
 /** Starts an agent that crashes behind `step`, and gives it what it needs to come there. */
 async function crash({ pod, view }: Case, step: StepName): Promise<AgentProcess> {
@@ -353,6 +182,4 @@ test('no step is named that the tests above did not reach', () => {
   expect([...reached].toSorted()).toEqual([...STEPS].toSorted())
 })
 
-afterAll(() => {
-  if (template !== undefined) fs.rmSync(template, { recursive: true, force: true })
-})
+afterAll(forgetHistory)
