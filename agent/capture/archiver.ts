@@ -23,8 +23,7 @@ import { scannedEntry } from './scanner.ts'
 import type { SnapshotPlan } from './snapshot-plan.ts'
 import { metadataOf } from './snapshot-plan.ts'
 import { DatabaseUnreadableError, NotADatabaseError } from './sqlite/database-error.ts'
-import type { DatabasePosition } from './sqlite/position.ts'
-import type { DatabaseRead, KnownDatabase } from './sqlite/read-database.ts'
+import type { DatabaseMoment, DatabaseRead, KnownDatabase } from './sqlite/read-database.ts'
 import { readDatabase } from './sqlite/read-database.ts'
 import type { ChunkKeeper, StableRead } from './stable-read.ts'
 import { readSmall, readStable } from './stable-read.ts'
@@ -39,8 +38,8 @@ export interface Capture {
   readonly faults: readonly Fault[]
   /** Files read so soon after they changed that a later change may bear the same time. */
   readonly doubtful: ReadonlySet<string>
-  /** Databases that were read, by name, and where each snapshot stood; undefined: there is no saying. */
-  readonly positions: ReadonlyMap<string, DatabasePosition | undefined>
+  /** Databases that were read, by name, and the moment that each was read at; undefined: there is no saying. */
+  readonly moments: ReadonlyMap<string, DatabaseMoment | undefined>
   /** What it says of extended attributes was read, now or before. */
   readonly attributesSeen: boolean
   readonly packed: PackedBytes
@@ -68,7 +67,7 @@ export async function archive(
   if (held.foreign !== undefined) await reseal(held, held.foreign, run, run)
   if (look !== undefined) run.takeAttributes(look)
   mendLinks(held, run, run.links)
-  const { changed, gone, refreshed, faults, doubtful, positions } = run
+  const { changed, gone, refreshed, faults, doubtful, moments } = run
   const attributesSeen = typeof look?.reading === 'object'
   // What is refreshed is taken over whatever becomes of the capture: its attributes have to be looked at yet.
   if (!attributesSeen) held.attributesSeen = false
@@ -79,7 +78,7 @@ export async function archive(
     refreshed,
     faults,
     doubtful,
-    positions,
+    moments,
     packed: await writer.finish(),
   }
 }
@@ -90,7 +89,7 @@ class ArchiveRun implements ChunkKeeper {
   readonly refreshed = new EntryTable()
   readonly faults: Fault[]
   readonly doubtful = new Set<string>()
-  readonly positions = new Map<string, DatabasePosition | undefined>()
+  readonly moments = new Map<string, DatabaseMoment | undefined>()
   /** Names of the hard links among what was offered. */
   readonly links: string[] = []
   readonly #layout: Layout
@@ -219,7 +218,7 @@ class ArchiveRun implements ChunkKeeper {
     const { vault } = this.#writer
     try {
       const read = await readDatabase(location, this.#known(name), this, vault, this.#clock)
-      this.positions.set(name, read.position)
+      this.moments.set(name, read.moment)
       this.#offerFile(this.#databaseEntry(entry, read), { ...read, stable: true })
     } catch (error) {
       if (error instanceof NotADatabaseError && entry.sizeBytes === 0) this.#offerEmpty(entry)
@@ -232,14 +231,13 @@ class ArchiveRun implements ChunkKeeper {
   #known(name: string): KnownDatabase {
     const before = this.#held.entries.get(name)
     const isSound = this.#held.foreign === undefined && before?.type === 'file'
-    if (!isSound || usesDamaged(before, this.#held.damage))
-      return { chunks: [], position: undefined }
-    return { chunks: before.chunks, position: this.#held.positions.get(name) }
+    if (!isSound || usesDamaged(before, this.#held.damage)) return { chunks: [], moment: undefined }
+    return { chunks: before.chunks, moment: this.#held.moments.get(name) }
   }
 
   /** A database to which nothing has been written yet. */
   #offerEmpty(entry: FileEntry): void {
-    this.positions.set(entry.name, undefined)
+    this.moments.set(entry.name, undefined)
     this.#offerFile(entry, { chunks: [], sizeBytes: 0, stable: true })
   }
 

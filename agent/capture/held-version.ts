@@ -9,7 +9,7 @@ import { tableOf } from '../../shared/repository/entry-table.ts'
 import type { VersionRecord } from '../../shared/repository/log-record.ts'
 import type { Manifest } from '../../shared/repository/manifest.ts'
 import { ChunkIndex } from './chunk-index.ts'
-import type { DatabasePosition } from './sqlite/position.ts'
+import type { DatabaseMoment } from './sqlite/read-database.ts'
 
 type Counts = VersionRecord['counts']
 
@@ -31,8 +31,8 @@ export class HeldVersion {
   foreign: FetchForeign | undefined
   /** Places whose bytes are lost: nothing new may refer to them. */
   damage: Damage = new Map()
-  /** Of databases by name: where the snapshot stood that their content here was read from. Nothing, after a restart. */
-  readonly positions = new Map<string, DatabasePosition>()
+  /** Of databases by name: the moment at which their content here was read. Nothing, after a restart. */
+  readonly moments = new Map<string, DatabaseMoment>()
   #counts: Counts = { files: 0, directories: 0, symlinks: 0, bytes: 0 }
   /** Made when it is first asked: a look that finds nothing needs none. */
   #chunks: ChunkIndex | undefined

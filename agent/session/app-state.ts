@@ -227,7 +227,7 @@ export class AppState {
         held.attributesSeen = capture.attributesSeen
         this.#doubtful = capture.doubtful
         this.#toStore = new Set()
-        movePositions(held, capture)
+        moveMoments(held, capture)
         this.#unapplied.take()
       },
     }
@@ -253,11 +253,11 @@ export class AppState {
 }
 
 /** They speak of the held version's content, so they move with it only. */
-function movePositions({ positions }: HeldVersion, capture: Capture): void {
-  for (const [name, position] of capture.positions)
-    if (position === undefined) positions.delete(name)
-    else positions.set(name, position)
-  for (const name of capture.gone) positions.delete(name)
+function moveMoments({ moments }: HeldVersion, capture: Capture): void {
+  for (const [name, moment] of capture.moments)
+    if (moment === undefined) moments.delete(name)
+    else moments.set(name, moment)
+  for (const name of capture.gone) moments.delete(name)
 }
 
 function isReadable(location: string): boolean {

@@ -46,7 +46,7 @@ export class SimulatedApp {
       packed: await packs.finish(),
       scannedAt: new Date(Number(this.#timeNs / 1_000_000n)),
       attributesSeen: false,
-      positions: new Map(),
+      moments: new Map(),
       applied: () => undefined,
     }
   }

@@ -2,8 +2,9 @@
  * Reads a live database from a snapshot of it: the first time all of it, in windows that are stored as chunks, and
  * from then on only the pages that may have changed since what is held was read.
  *
- * Where it is not known what has changed (a restart, a database written anew), all of it is read, and what is held is
- * kept where it is the same. A window of which only slices are held cannot be compared, and is stored again.
+ * Where no log says what has changed, all of it is read and its pages are compared with what they were; after a
+ * restart, when nobody knows that, its windows with what is held. A window of which only slices are held cannot be
+ * compared, and is stored again.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Clock } from '../../../shared/clock.ts'
@@ -14,22 +15,30 @@ import { DatabaseUnreadableError } from './database-error.ts'
 import type { DatabaseSnapshot } from './database-image.ts'
 import type { HeldWindows } from './held-windows.ts'
 import { isHeld, wholeWindows } from './held-windows.ts'
+import type { PageDigests } from './page-digests.ts'
+import { digestsFor, noteDigests, pagesThatDiffer } from './page-digests.ts'
 import type { Run, StoredRun } from './page-extents.ts'
 import { WINDOW_BYTES, planRuns, replaceRuns } from './page-extents.ts'
 import type { DatabasePosition } from './position.ts'
 import { withDatabaseSnapshot } from './snapshot.ts'
 
+/** A snapshot that was read: where it stood, and what its pages were. */
+export interface DatabaseMoment {
+  readonly position: DatabasePosition
+  readonly digests: PageDigests
+}
+
 /** What is held of a database. */
 export interface KnownDatabase {
   readonly chunks: readonly ChunkRef[]
-  /** Where the snapshot stood that these were read from. */
-  readonly position: DatabasePosition | undefined
+  /** When these were read, if that is known. */
+  readonly moment: DatabaseMoment | undefined
 }
 
 export interface DatabaseRead {
   readonly chunks: readonly ChunkRef[]
   readonly sizeBytes: number
-  readonly position: DatabasePosition
+  readonly moment: DatabaseMoment
 }
 
 /** Up to so much is read into memory first, and stored when nobody waits for the snapshot to end any more. */
@@ -57,7 +66,8 @@ export async function readDatabase(
         location,
         async (snapshot) => {
           wasTaken = true
-          const begun = new DatabaseReading(snapshot, known, keeper, vault)
+          const changed = await changedSince(snapshot, known.moment)
+          const begun = new DatabaseReading(snapshot, changed, known, keeper, vault)
           await begun.read(snapshot)
           return begun
         },
@@ -72,11 +82,20 @@ export async function readDatabase(
   }
 }
 
+async function changedSince(
+  snapshot: DatabaseSnapshot,
+  moment: DatabaseMoment | undefined,
+): Promise<readonly number[] | 'all'> {
+  const changed = snapshot.changedSince(moment?.position)
+  if (changed !== 'all' || moment?.digests.pageBytes !== snapshot.pageBytes) return changed
+  return pagesThatDiffer(snapshot, moment.digests)
+}
+
 class DatabaseReading {
   readonly #known: KnownDatabase
   readonly #keeper: ChunkKeeper
   readonly #vault: Vault
-  readonly #position: DatabasePosition
+  readonly #moment: DatabaseMoment
   readonly #sizeBytes: number
   readonly #runs: readonly Run[]
   /** With these, what was read may turn out to be held. */
@@ -84,13 +103,18 @@ class DatabaseReading {
   readonly #inMemory: Buffer[] = []
   readonly #stored: StoredRun[] = []
 
-  constructor(snapshot: DatabaseSnapshot, known: KnownDatabase, keeper: ChunkKeeper, vault: Vault) {
+  constructor(
+    snapshot: DatabaseSnapshot,
+    changed: readonly number[] | 'all',
+    known: KnownDatabase,
+    keeper: ChunkKeeper,
+    vault: Vault,
+  ) {
     const { pageBytes, sizeBytes, position } = snapshot
-    const changed = snapshot.changedSince(known.position)
     this.#known = known
     this.#keeper = keeper
     this.#vault = vault
-    this.#position = position
+    this.#moment = { position, digests: digestsFor(known.moment?.digests, pageBytes, sizeBytes) }
     this.#sizeBytes = sizeBytes
     this.#runs = planRuns(known.chunks, changed, pageBytes, sizeBytes)
     this.#windows = changed === 'all' ? wholeWindows(known.chunks) : new Map()
@@ -103,6 +127,7 @@ class DatabaseReading {
     for (const run of this.#runs) {
       const into = fitsMemory ? Buffer.alloc(run.lengthBytes) : shared.subarray(0, run.lengthBytes)
       snapshot.read(into, run.position)
+      noteDigests(this.#moment.digests, run.position, into)
       if (fitsMemory) this.#inMemory.push(into)
       else await this.#store(run, into)
     }
@@ -115,7 +140,7 @@ class DatabaseReading {
     return {
       chunks: replaceRuns(this.#known.chunks, this.#stored, this.#sizeBytes),
       sizeBytes: this.#sizeBytes,
-      position: this.#position,
+      moment: this.#moment,
     }
   }
 

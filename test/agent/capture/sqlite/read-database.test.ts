@@ -12,7 +12,7 @@ import { bytesOf } from '../../../../shared/repository/entry.ts'
 import { App } from './app.ts'
 
 const MIB = 1024 * 1024
-const NOTHING = { chunks: [], position: undefined }
+const NOTHING = { chunks: [], moment: undefined }
 const NOWHERE = { frame: { pack: 'p', offset: 0, storedBytes: 0, plainBytes: 0 }, start: 0 }
 
 let dir: string
@@ -112,11 +112,11 @@ test('where it is not known what has changed, windows that are held are not stor
   const held = await read()
   stored.clear()
   await app.run('update notes set note = randomblob(100000) where id = 50')
-  const { chunks } = await read({ chunks: held.chunks, position: undefined })
+  const { chunks } = await read({ chunks: held.chunks, moment: undefined })
   expect(stored.size).toBeLessThan(4)
   expect(chunks.length).toBe(held.chunks.length)
   stored.clear()
-  expect((await read({ chunks, position: undefined })).chunks).toEqual(chunks)
+  expect((await read({ chunks, moment: undefined })).chunks).toEqual(chunks)
   expect(stored.size).toBe(0)
 })
 
@@ -125,9 +125,9 @@ test('a window of which slices are held is stored as a whole where it is not kno
   await fill(50)
   const first = await read()
   await app.run('update notes set note = randomblob(50) where id = 25')
-  const held = await read({ chunks: first.chunks, position: first.position })
+  const held = await read({ chunks: first.chunks, moment: first.moment })
   expect(held.chunks.some((chunk) => 'slice' in chunk)).toBe(true)
-  const { chunks } = await read({ chunks: held.chunks, position: undefined })
+  const { chunks } = await read({ chunks: held.chunks, moment: undefined })
   expect(chunks.some((chunk) => 'slice' in chunk)).toBe(false)
   expect(bytesAt(chunks).equals(bytesAt(held.chunks))).toBe(true)
 })
@@ -139,7 +139,7 @@ test('what is held of it cut by its content is replaced by windows', async () =>
   const held = cuts.slice(1).map((end, i) => keeper.keep(bytes.subarray(cuts[i], end)))
   const { chunks } = await read({
     chunks: [...held, keeper.keep(randomBytes(10))],
-    position: undefined,
+    moment: undefined,
   })
   expect(chunks.map(bytesOf).slice(0, 2)).toEqual([MIB, MIB])
   expect(bytesAt(chunks).equals(bytes)).toBe(true)

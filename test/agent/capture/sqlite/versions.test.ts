@@ -84,7 +84,7 @@ test('a database that nobody has written to yet is an empty file, and one that i
   await app.close()
   fs.writeFileSync(database, '')
   await commit()
-  expect(replica.held.positions.size).toBe(0)
+  expect(replica.held.moments.size).toBe(0)
 })
 
 describe('of a database in write-ahead mode', () => {
@@ -126,6 +126,17 @@ describe('of a database in write-ahead mode', () => {
     const shipped = replica.storedBytes - before
     console.log(`${changedBytes} bytes of pages: ${shipped} bytes, ${references} references`)
     expect(shipped).toBeLessThan(3 * changedBytes + 80 * references)
+    await expectRestored(n)
+  })
+
+  test('after a checkpoint that cuts the log off, too', async () => {
+    await fill(20_000)
+    await commit()
+    await change([7, 9000, 19_000])
+    await app.run('pragma wal_checkpoint(truncate)')
+    const before = replica.storedBytes
+    const n = await commit()
+    expect(replica.storedBytes - before).toBeLessThan(50_000)
     await expectRestored(n)
   })
 
