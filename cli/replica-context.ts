@@ -27,7 +27,7 @@ export function replicaContext(
     writer: new LogWriter(log, newWriter(pod, 0), patience),
     state: new AppState(layoutOfDirectories(path, exclude), patience.clock, new AttributeTools()),
     facts: {
-      roots: path.map((declared) => ({ path: declared, as: 'files' })),
+      roots: path.map((declared) => ({ path: declared, as: 'auto' })),
       images: image,
       templateHash: null,
       keep: { ...DEFAULT_KEEP, ...keep },

@@ -67,7 +67,7 @@ function showText(
     ['writer', `${pod.name}${pod.node === '' ? '' : ` on ${pod.node}`}, opened at v${record.open}`],
     [
       'paths',
-      record.roots.map(({ path, as }) => (as === 'files' ? path : `${path} (${as})`)).join(', '),
+      record.roots.map(({ path, as }) => (as === 'sqlite' ? `${path} (${as})` : path)).join(', '),
     ],
     ['images', imagesText(record)],
     ['template', record.templateHash ?? ''],

@@ -66,7 +66,8 @@ export const AssignmentSchema = v.strictObject({
       v.strictObject({
         path: Text,
         at: Text,
-        as: v.picklist(['files', 'sqlite']),
+        /** `auto`: files, with databases among them noticed. */
+        as: v.picklist(['auto', 'files', 'sqlite']),
         exclude: v.array(v.string()),
       }),
     ),

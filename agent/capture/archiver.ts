@@ -10,11 +10,12 @@ import { sameContent, sameEntry } from '../../shared/repository/entry.ts'
 import { EntryTable } from '../../shared/repository/entry-table.ts'
 import type { PackWriter, PackedBytes } from '../../shared/repository/pack-writer.ts'
 import type { Layout } from '../volume/layout.ts'
-import { isDatabase, locationOf } from '../volume/layout.ts'
+import { locationOf } from '../volume/layout.ts'
 import type { AttributeTools } from '../volume/attribute-tools.ts'
 import type { AttributeLook } from './attribute-look.ts'
 import { attributeFaults, lookForAttributes, settleAttributes } from './attribute-look.ts'
 import { ChunkIndex } from './chunk-index.ts'
+import { filesBeside, isPlain, isThere } from './database-as-file.ts'
 import { doubtfulSinceNs } from './doubt.ts'
 import { mendLinks } from './hard-links.ts'
 import type { HeldVersion } from './held-version.ts'
@@ -192,7 +193,7 @@ class ArchiveRun implements ChunkKeeper {
 
   /** Undefined: it is done. */
   #read(entry: FileEntry): Promise<void> | undefined {
-    if (isDatabase(this.#layout, entry.name)) return this.#readDatabase(entry)
+    if (entry.database === true) return this.#readDatabase(entry)
     if (entry.sizeBytes > SMALL_BYTES) return this.#readLarge(entry)
     try {
       const read = readSmall(locationOf(this.#layout, entry.name), this)
@@ -221,9 +222,20 @@ class ArchiveRun implements ChunkKeeper {
       this.moments.set(name, read.moment)
       this.#offerFile(this.#databaseEntry(entry, read), { ...read, stable: true })
     } catch (error) {
-      if (error instanceof NotADatabaseError && entry.sizeBytes === 0) this.#offerEmpty(entry)
-      else if (isMissing(error)) this.#vanished(name)
+      if (!isThere(location)) this.#vanished(name)
+      else if (error instanceof NotADatabaseError && entry.sizeBytes === 0) this.#offerEmpty(entry)
+      else if (isPlain(this.#layout, name, error)) await this.#readPlain(entry)
       else this.#carryOn(name, whyUnreadable(error))
+    }
+  }
+
+  /** What lies beside it was left out by the scan. */
+  async #readPlain({ database: _none, ...file }: FileEntry): Promise<void> {
+    this.changed.delete(file.name)
+    await this.#readLarge(file)
+    for (const beside of filesBeside(this.#layout, file.name)) {
+      this.gone.delete(beside.name)
+      await this.#readLarge(beside)
     }
   }
 
@@ -287,8 +299,4 @@ function whyUnreadable(error: unknown): string {
     return error.message
   if (error instanceof Error && 'syscall' in error && 'code' in error) return String(error.code)
   throw error
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT'
 }

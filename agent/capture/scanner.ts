@@ -6,11 +6,12 @@ import type { BigIntStats, Dirent } from 'node:fs'
 import { lstatSync, readdirSync, readlinkSync } from 'node:fs'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import path from 'node:path'
-import type { Fault } from '../../shared/repository/entry.ts'
+import type { Entry, Fault } from '../../shared/repository/entry.ts'
 import { pathInRoot, rootOf } from '../../shared/repository/entry.ts'
 import type { Layout } from '../volume/layout.ts'
-import { MARK_NAME, isTemporaryName, locationOf } from '../volume/layout.ts'
+import { MARK_NAME, databaseBeside, isTemporaryName, locationOf } from '../volume/layout.ts'
 import { decodeName, fsPath } from '../volume/raw-path.ts'
+import { asDatabase, isDatabaseFile } from './sqlite/notice.ts'
 
 /** What lstat says of an entry, without its content. */
 export interface ScannedEntry {
@@ -31,8 +32,16 @@ export interface ScannedEntry {
   readonly target?: string
   /** A database: its content may be longer or shorter than its file. */
   readonly database?: true
+  /** What lies beside a database as its own. */
+  readonly beside?: readonly SideFile[]
   /** A directory in which a mark lies: writing it moves the directory's mtime, which is no change of the app's. */
   readonly marked?: true
+}
+
+/** What SQLite keeps beside a database. */
+export interface SideFile {
+  readonly suffix: string
+  readonly sizeBytes: number
 }
 
 /** What a walk met besides entries. */
@@ -78,10 +87,19 @@ export class Walker {
   /** Locations in the volumes' roots that are no part of the state. */
   readonly #marks: ReadonlySet<string>
   readonly #notOurs: ReadonlySet<string>
+  readonly #known: (name: string) => Entry | undefined
+  /** Names of databases that the walk has met. */
+  readonly #databases = new Set<string>()
 
-  constructor(layout: Layout, visitor: Visitor) {
+  /** @param known what is held of an entry: a file that has not changed since is not looked into again. */
+  constructor(
+    layout: Layout,
+    visitor: Visitor,
+    known: (name: string) => Entry | undefined = () => undefined,
+  ) {
     this.#layout = layout
     this.#visitor = visitor
+    this.#known = known
     this.#marks = new Set(layout.volumes.map(({ at }) => path.join(at, MARK_NAME)))
     this.#notOurs = new Set(layout.volumes.map(({ at }) => path.join(at, LOST_AND_FOUND)))
   }
@@ -102,8 +120,10 @@ export class Walker {
     const location = locationOf(this.#layout, name)
     const isRoot = !name.includes('/')
     const entry = this.#look(name, location, isRoot)
-    if (isRoot && this.#layout.roots[rootOf(name)]?.as === 'sqlite')
-      return entry === undefined ? undefined : this.#asDatabase(entry, location)
+    const { as } = this.#layout.roots[rootOf(name)] ?? {}
+    if (as === 'sqlite' && entry !== undefined) return this.#declaredDatabase(entry, location)
+    if (as === 'auto' && entry?.type === 'file' && this.#isDatabase(entry, location))
+      return asDatabase(entry, location)
     const isMarked = entry?.type === 'directory' && this.#marks.has(path.join(location, MARK_NAME))
     return isMarked && isThere(path.join(location, MARK_NAME)) ? { ...entry, marked: true } : entry
   }
@@ -123,6 +143,7 @@ export class Walker {
   *#walk(name: string, location: string): Generator<void> {
     const entry = this.look(name)
     yield
+    if (entry?.database === true) this.#databases.add(name)
     if (entry?.type !== 'directory') {
       if (entry !== undefined) this.#visitor.entry(entry)
       return
@@ -133,25 +154,41 @@ export class Walker {
     if (names === undefined) return
     this.#visitor.entry(entry)
     for (const child of names)
-      if (this.isState(`${name}/${child}`))
+      if (this.isState(`${name}/${child}`) && !this.#isSide(`${name}/${child}`))
         yield* this.#walk(`${name}/${child}`, `${location}/${child}`)
   }
 
-  /** A database and its log count as one file, which changed when either did. */
-  #asDatabase(database: ScannedEntry, location: string): ScannedEntry | undefined {
+  /** A database comes before what lies beside it, since its name does. */
+  #isSide(name: string): boolean {
+    return this.#databases.size > 0 && this.#databases.has(databaseBeside(name) ?? '')
+  }
+
+  /** The name of the database that this is the log, index or journal of. */
+  databaseOf(name: string): string | undefined {
+    const database = databaseBeside(name)
+    if (database === undefined || this.#layout.roots[rootOf(name)]?.as !== 'auto') return undefined
+    if (!this.isState(database)) return undefined
+    const location = locationOf(this.#layout, database)
+    const stat = statOf(location)
+    if (stat?.isFile() !== true) return undefined
+    const isOne = this.#isDatabase(scannedEntry(database, 'file', stat), location)
+    return isOne ? database : undefined
+  }
+
+  #isDatabase(entry: ScannedEntry, location: string): boolean {
+    const known = this.#known(entry.name)
+    const isSame = known?.ctimeNs === entry.ctimeNs && known.inode === entry.inode
+    if (isSame && known.type === 'file' && known.database !== true) return false
+    return isDatabaseFile(location, entry.sizeBytes)
+  }
+
+  #declaredDatabase(database: ScannedEntry, location: string): ScannedEntry | undefined {
     const { name, type } = database
     if (type !== 'file') {
       this.findings.unreadable.push({ name, kind: 'unreadable', why: `as: sqlite, but a ${type}` })
       return undefined
     }
-    let { mtimeNs, ctimeNs } = database
-    for (const suffix of ['-wal', '-journal']) {
-      const side = lstatSync(fsPath(location + suffix), { bigint: true, throwIfNoEntry: false })
-      if (side === undefined) continue
-      if (side.mtimeNs > mtimeNs) mtimeNs = side.mtimeNs
-      if (side.ctimeNs > ctimeNs) ctimeNs = side.ctimeNs
-    }
-    return { ...database, mtimeNs, ctimeNs, database: true }
+    return asDatabase(database, location)
   }
 
   #look(name: string, location: string, isRoot: boolean): ScannedEntry | undefined {
@@ -185,6 +222,15 @@ export class Walker {
       this.findings.unreadable.push({ name, kind: 'unreadable', why: String(code) })
       return []
     }
+  }
+}
+
+/** Undefined, too, for what cannot be looked at. */
+function statOf(location: string): BigIntStats | undefined {
+  try {
+    return lstatSync(fsPath(location), { bigint: true, throwIfNoEntry: false })
+  } catch {
+    return undefined
   }
 }
 

@@ -112,6 +112,7 @@ export class SnapshotPlanner {
         sizeBytes: entry.sizeBytes,
         chunks: entry.sizeBytes > 0 ? [TO_COME] : [],
         ...(hardLinkOf !== undefined && { hardLinkOf }),
+        ...(entry.database === true && { database: true }),
       }),
     )
   }
@@ -157,7 +158,9 @@ function isSameFile(before: FileEntry, now: ScannedEntry): boolean {
   const isSameStat =
     before.ctimeNs === now.ctimeNs && before.inode === now.inode && before.unstable !== true
   const isSameFace = before.mtimeNs === now.mtimeNs && before.sizeBytes === now.sizeBytes
-  return isSameStat && (now.database === true || isSameFace)
+  const isDatabase = now.database === true
+  if (isDatabase !== (before.database ?? false)) return false
+  return isSameStat && (isDatabase || isSameFace)
 }
 
 export function metadataOf(scanned: ScannedEntry) {

@@ -37,14 +37,18 @@ export async function surveyAll(
 ): Promise<Survey> {
   const planner = new SnapshotPlanner(held.entries, doubtful)
   const owners = new OwnerTally(uid)
-  const walker = new Walker(layout, {
-    entry: (entry) => {
-      planner.add(entry)
-      owners.add(entry)
-      if (entry.type === 'file' && !entry.name.includes('/')) coverParent(layout, entry, hints)
+  const walker = new Walker(
+    layout,
+    {
+      entry: (entry) => {
+        planner.add(entry)
+        owners.add(entry)
+        if (entry.type === 'file' && !entry.name.includes('/')) coverParent(layout, entry, hints)
+      },
+      directory: (location) => hints?.cover(location),
     },
-    directory: (location) => hints?.cover(location),
-  })
+    (name) => held.entries.glance(name),
+  )
   await walker.walkAll()
   const { findings } = walker
   return { plan: planner.end(findings, held.entries.rows(), owners.faults()), findings }
@@ -92,12 +96,16 @@ class PartialSurvey {
     this.#held = held
     this.#options = options
     this.#planner = new SnapshotPlanner(held.entries, options.doubtful)
-    this.#walker = new Walker(layout, {
-      entry: (entry) => {
-        this.#add(entry)
+    this.#walker = new Walker(
+      layout,
+      {
+        entry: (entry) => {
+          this.#add(entry)
+        },
+        directory: (location) => options.hints?.cover(location),
       },
-      directory: (location) => options.hints?.cover(location),
-    })
+      (name) => held.entries.glance(name),
+    )
   }
 
   /** @param names of entries in a directory; every one of them has to be looked at. */
@@ -129,8 +137,11 @@ class PartialSurvey {
     if (this.#looked.has(name) || isAtOrBelow(name, this.#tops)) return
     this.#looked.add(name)
     if (name.includes('/') && !this.#walker.isState(name)) return
+    const database = this.#walker.databaseOf(name)
+    if (database !== undefined) return this.look(database)
     const before = this.#held.entries.glance(name)
     const entry = this.#walker.look(name)
+    if (wasDatabase(before) !== (entry?.database === true)) await this.#lookBeside(name)
     if (entry?.type === 'directory') return this.#lookAtDirectory(entry, before)
     if (before?.type === 'directory') {
       this.#options.hints?.uncover(locationOf(this.#layout, name))
@@ -151,6 +162,11 @@ class PartialSurvey {
     hints?.uncover(location)
     this.#tops.add(name)
     await this.#walker.walk(name)
+  }
+
+  /** What was part of a database is a file of its own now, or the other way round. */
+  async #lookBeside(name: string): Promise<void> {
+    if (name.includes('/')) for (const suffix of SQLITE_SIDE_FILES) await this.look(name + suffix)
   }
 
   end(): Survey | undefined {
@@ -217,6 +233,10 @@ class PartialSurvey {
         kind === 'notRestorable' || !(this.#looked.has(name) || isAtOrBelow(name, this.#tops)),
     )
   }
+}
+
+function wasDatabase(before: Entry | undefined): boolean {
+  return before?.type === 'file' && before.database === true
 }
 
 /** A declared file's directory has many other files; a database's log and journal are part of it. */

@@ -1,5 +1,4 @@
 /** Looks at what is there before a restore: what certainly is as the version has it, and the chunks of what may be. */
-import { lstatSync } from 'node:fs'
 import type { Clock } from '../../shared/clock.ts'
 import type { Vault } from '../../shared/encryption/vault.ts'
 import type { ChunkRef, Entry, FileEntry } from '../../shared/repository/entry.ts'
@@ -15,8 +14,9 @@ import type { Attributes } from '../volume/attribute-dump.ts'
 import type { AttributeTools } from '../volume/attribute-tools.ts'
 import type { Layout } from '../volume/layout.ts'
 import { presentAttributes } from './attributes.ts'
-import { SQLITE_SIDE_FILES, isDatabase, locationOf } from '../volume/layout.ts'
 import { presentChunks } from './present-database.ts'
+import { hasLog } from './stale-logs.ts'
+import { isDatabase, locationOf } from '../volume/layout.ts'
 
 /** What is there now, against the entries that shall be. */
 export interface Present {
@@ -66,9 +66,9 @@ export async function inspect(
   for (const [name, hardLinkOf] of toRead) {
     const scanned = others.get(name) as ScannedEntry
     const location = locationOf(layout, name)
-    const wanted = isDatabase(layout, name) ? (target.get(name) as FileEntry).chunks : undefined
+    const wanted = target.get(name) as FileEntry
     const chunks =
-      (wanted && (await presentChunks(location, wanted, vault))) ??
+      (isDatabase(layout, wanted) && (await presentChunks(location, wanted.chunks, vault))) ||
       (await chunksOf(location, clock, vault))
     if (chunks !== undefined) look.compare(scanned, hardLinkOf, chunks)
   }
@@ -137,8 +137,7 @@ class Look {
     const row = this.#target.rowOf(scanned.name)
     const wanted = row === undefined ? undefined : this.#target.glanceAt(row)
     if (row === undefined || wanted?.type !== 'file') return
-    if (isDatabase(this.#layout, scanned.name) && hasSideFiles(this.#layout, scanned.name))
-      this.logged.add(scanned.name)
+    if (hasLog(scanned)) this.logged.add(scanned.name)
     const isProven = wanted.ctimeNs <= this.#provenNs && !this.logged.has(scanned.name)
     if (!isProven || !isCertain(wanted, scanned)) this.toRead.set(scanned.name, hardLinkOf)
     else this.compare(scanned, hardLinkOf, (this.#target.at(row) as FileEntry).chunks)
@@ -151,7 +150,9 @@ class Look {
       this.#attributes === undefined
         ? wanted.attributes
         : this.#attributes.get(locationOf(this.#layout, there.name))
-    return sameEntry(wanted, { ...there, attributes: attributes ?? {} })
+    const isDatabaseNow = this.others.get(there.name)?.database === true
+    const database = isDatabaseNow && { database: true }
+    return sameEntry(wanted, { ...there, ...database, attributes: attributes ?? {} })
   }
 }
 
@@ -159,14 +160,6 @@ function asEntry(scanned: ScannedEntry): Entry {
   if (scanned.type === 'symlink')
     return { ...scanned, type: 'symlink', target: scanned.target ?? '' }
   return { ...scanned, type: 'directory' }
-}
-
-/** What a database's log or journal holds is not in its file: it cannot be what the version has. */
-function hasSideFiles(layout: Layout, name: string): boolean {
-  return SQLITE_SIDE_FILES.some((suffix) => {
-    const stat = lstatSync(locationOf(layout, name) + suffix, { throwIfNoEntry: false })
-    return stat !== undefined && stat.size > 0 && suffix !== '-shm'
-  })
 }
 
 /** The very inode that was captured, and nothing was written to it since. */

@@ -9,11 +9,14 @@ import { isAtOrBelow } from '../../shared/repository/entry-table.ts'
 import { MAX_FRAME_BYTES } from '../../shared/repository/frame.ts'
 import type { ScannedEntry } from '../capture/scanner.ts'
 import type { Present } from './present.ts'
+import { databasesToClear } from './stale-logs.ts'
 
 export interface RestorePlan {
   readonly target: EntryTable
   /** Content of present files by name: what of it is wanted need not be fetched. */
   readonly present: ReadonlyMap<string, FileEntry>
+  /** Databases whose logs, indexes and journals are removed first. */
+  readonly databases: readonly ScannedEntry[]
   /** Things in the way of something of another type, deepest first: removed before. */
   readonly obstacles: readonly ScannedEntry[]
   /** Directories to make, parents first. */
@@ -48,12 +51,14 @@ export function planRestore(
   const extras = extrasOf(target, faults, present, lists.obstacles)
   const files = inOrderOfSource(target, lists.files)
   const { obstacles, hardLinks, symlinks } = lists
+  const databases = databasesToClear(target, present.others, lists.restated)
   const removed = [...[...extras, ...obstacles].map(({ name }) => name), ...leftovers]
   const overwrites = (rows: readonly number[]) =>
     rows.some((row) => present.others.has(target.nameAt(row)))
   const plan = { target, present: present.files, files }
   return {
     ...plan,
+    databases,
     obstacles,
     directories: lists.directories,
     hardLinks,
@@ -66,7 +71,8 @@ export function planRestore(
     freedBytes: freedBytes(target, files, [...extras, ...obstacles], present),
     fetchBytes: sumOfFrames(chunksToFetch(plan)),
     losesContent:
-      extras.length + obstacles.length > 0 || [files, hardLinks, symlinks].some(overwrites),
+      extras.length + obstacles.length + databases.length > 0 ||
+      [files, hardLinks, symlinks].some(overwrites),
   }
 }
 

@@ -63,6 +63,11 @@ export async function runRestore(
   const fsync = !(await canSyncFileSystems())
   const run = new RestoreRun(layout, plan, source, fsync)
   try {
+    for (const { name, beside = [] } of plan.databases)
+      run.removeBeside(
+        name,
+        beside.map(({ suffix }) => suffix),
+      )
     for (const { name, type } of plan.obstacles) run.remove(name, type)
     for (const row of plan.directories) run.makeDirectory(plan.target.nameAt(row))
     await run.writeFiles(onProgress)
@@ -132,8 +137,7 @@ class RestoreRun {
       present === undefined ? undefined : presentBytes(location, present, this.#source.vault)
     // A stale log would be played into the restored database; without its log, the one that is there may be torn.
     const beforeNamed = () => {
-      if (!isDatabase(this.#layout, entry.name)) return
-      for (const suffix of SQLITE_SIDE_FILES) remove(location + suffix, 'file')
+      if (isDatabase(this.#layout, entry)) this.removeBeside(entry.name, SQLITE_SIDE_FILES)
     }
     try {
       await writeFile(location, entry, bytes, (chunk) => this.#source.read(chunk), {
@@ -163,6 +167,11 @@ class RestoreRun {
 
   remove(name: string, type: 'file' | 'directory' | 'symlink'): void {
     remove(this.#locate(name), type)
+  }
+
+  /** What lies beside a database would be played into what takes its place. */
+  removeBeside(name: string, suffixes: readonly string[]): void {
+    for (const suffix of suffixes) remove(this.#locate(name) + suffix, 'file')
   }
 
   setMetadata(): void {

@@ -254,10 +254,10 @@ export class AppState {
 
 /** They speak of the held version's content, so they move with it only. */
 function moveMoments({ moments }: HeldVersion, capture: Capture): void {
+  for (const name of moments.keys())
+    if (capture.changed.has(name) || capture.gone.has(name)) moments.delete(name)
   for (const [name, moment] of capture.moments)
-    if (moment === undefined) moments.delete(name)
-    else moments.set(name, moment)
-  for (const name of capture.gone) moments.delete(name)
+    if (moment !== undefined) moments.set(name, moment)
 }
 
 function isReadable(location: string): boolean {

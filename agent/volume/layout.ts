@@ -2,13 +2,15 @@
 import { realpathSync } from 'node:fs'
 import path from 'node:path'
 import type { Assignment } from '../../shared/sidecar-contract.ts'
+import type { FileEntry } from '../../shared/repository/entry.ts'
 import { pathInRoot, rootOf } from '../../shared/repository/entry.ts'
 import { createExclude } from './exclude.ts'
 
 export interface StateRoot {
   /** As declared; what versions and people call it. */
   readonly path: string
-  readonly as: 'files' | 'sqlite'
+  /** `auto`: databases are noticed by what they begin with. */
+  readonly as: 'auto' | 'files' | 'sqlite'
   /** Where it lies on this machine. */
   readonly at: string
   /** True for a path below this root that the declaration excludes. */
@@ -75,7 +77,7 @@ function realDir(dir: string): string {
 export function layoutOfDirectories(dirs: readonly string[], exclude: readonly string[]): Layout {
   const excludes = createExclude(exclude)
   return {
-    roots: dirs.map((dir) => ({ path: dir, as: 'files', at: realDir(dir), excludes })),
+    roots: dirs.map((dir) => ({ path: dir, as: 'auto', at: realDir(dir), excludes })),
     volumes: [],
   }
 }
@@ -105,9 +107,17 @@ export function displayPath(roots: readonly { readonly path: string }[], name: s
 /** What SQLite keeps beside a database: part of its state while it is open, stale after a restore. */
 export const SQLITE_SIDE_FILES = ['-wal', '-shm', '-journal'] as const
 
-/** Is this entry a database that is kept through SQLite? */
-export function isDatabase(layout: Layout, name: string): boolean {
-  return pathInRoot(name) === '' && layout.roots[rootOf(name)]?.as === 'sqlite'
+/** Is this a database, with a log and a journal beside it? Older versions say so of none, but a declaration may. */
+export function isDatabase(layout: Layout, { name, database }: FileEntry): boolean {
+  const isDeclared = pathInRoot(name) === '' && layout.roots[rootOf(name)]?.as === 'sqlite'
+  return database === true || isDeclared
+}
+
+/** The name that a database must have for this to be its log, index or journal. */
+export function databaseBeside(name: string): string | undefined {
+  const suffix = SQLITE_SIDE_FILES.find((each) => name.endsWith(each))
+  const database = name.slice(0, -(suffix?.length ?? 0))
+  return suffix === undefined || database.endsWith('/') ? undefined : database
 }
 
 export function isWithin(inner: string, outer: string): boolean {

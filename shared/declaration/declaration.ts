@@ -10,7 +10,8 @@ import { readYaml } from './yaml-text.ts'
 export interface DeclaredPath {
   /** Absolute, without a slash at the end. */
   readonly path: string
-  readonly as: 'files' | 'sqlite'
+  /** `auto`, where nothing is said: databases are noticed by what they begin with. */
+  readonly as: 'auto' | 'files' | 'sqlite'
   /** Undefined: the container that mounts it. */
   readonly container?: string
   readonly exclude: readonly string[]
@@ -55,8 +56,8 @@ type PathInput = Extract<StateInput, readonly unknown[]>[number]
 
 function toPath(input: PathInput): DeclaredPath {
   if (typeof input === 'string')
-    return { path: withoutTrailingSlash(input), as: 'files', exclude: [] }
-  const { path, as = 'files', container, exclude = [] } = input
+    return { path: withoutTrailingSlash(input), as: 'auto', exclude: [] }
+  const { path, as = 'auto', container, exclude = [] } = input
   return {
     path: withoutTrailingSlash(path),
     as,

@@ -34,7 +34,9 @@ const FullPath = v.pipe(
     as: v.optional(
       v.pipe(
         v.picklist(['files', 'sqlite'], 'files or sqlite'),
-        v.description('Default: files. sqlite: one database, read and written through SQLite.'),
+        v.description(
+          'Default: files, with SQLite databases among them noticed and read through SQLite. files: every file as it lies there, databases too. sqlite: one database, and nothing else.',
+        ),
       ),
     ),
     container: v.optional(ContainerName),

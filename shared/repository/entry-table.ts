@@ -183,7 +183,7 @@ export class EntryTable implements Entries {
 
   #make(row: number, withChunks: boolean): Entry {
     const { kind, sizeBytes, mtimeNs, ctimeNs, inode } = this.#rows.get(row)
-    const { type, stale, unstable, mode, uid, gid } = this.#kinds.at(kind)
+    const { type, stale, unstable, database, mode, uid, gid } = this.#kinds.at(kind)
     const record = this.#record(row)
     const { target = '', hardLinkOf, attributes, ...long } = record.rest
     const metadata = {
@@ -206,6 +206,7 @@ export class EntryTable implements Entries {
       chunks: withChunks ? readChunks(record.list, this.#frames) : [],
       ...(hardLinkOf !== undefined && { hardLinkOf }),
       ...(unstable && { unstable }),
+      ...(database && { database }),
     }
   }
 

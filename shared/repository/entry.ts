@@ -58,6 +58,8 @@ export interface FileEntry extends Metadata {
   readonly chunks: readonly ChunkRef[]
   /** The name of another entry with the same inode, whose bytes these are. */
   readonly hardLinkOf?: string
+  /** It was read through SQLite: what lies beside it as its log, index or journal is part of it. */
+  readonly database?: boolean
   /** It changed while it was read, each time. */
   readonly unstable?: boolean
 }
@@ -111,7 +113,8 @@ export function sameEntry(a: Entry, b: Entry): boolean {
   if (a.type !== b.type || !sameMetadata(a, b)) return false
   if (a.type === 'symlink') return b.type === 'symlink' && a.target === b.target
   if (a.type === 'directory') return true
-  return b.type === 'file' && a.hardLinkOf === b.hardLinkOf && sameContent(a, b)
+  if (b.type !== 'file' || (a.database ?? false) !== (b.database ?? false)) return false
+  return a.hardLinkOf === b.hardLinkOf && sameContent(a, b)
 }
 
 function sameMetadata(a: Entry, b: Entry): boolean {

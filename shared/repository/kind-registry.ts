@@ -8,6 +8,7 @@ interface Kind {
   readonly gid: number
   readonly stale: boolean
   readonly unstable: boolean
+  readonly database: boolean
 }
 
 export class KindRegistry {
@@ -25,10 +26,11 @@ export class KindRegistry {
     const { type, mode, uid, gid } = entry
     const stale = entry.stale === true
     const unstable = entry.type === 'file' && entry.unstable === true
-    const key = `${type} ${mode} ${uid} ${gid} ${stale} ${unstable}`
+    const database = entry.type === 'file' && entry.database === true
+    const key = `${type} ${mode} ${uid} ${gid} ${stale} ${unstable} ${database}`
     const known = this.#numbers.get(key)
     if (known !== undefined) return known
-    const number = this.#kinds.push({ type, mode, uid, gid, stale, unstable }) - 1
+    const number = this.#kinds.push({ type, mode, uid, gid, stale, unstable, database }) - 1
     this.#numbers.set(key, number)
     return number
   }

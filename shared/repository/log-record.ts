@@ -126,7 +126,7 @@ const VersionSchema = v.object({
   /** What this commit added: entries that changed or went, and stored bytes of new chunks. */
   added: v.object({ changed: Count, gone: Count, storedBytes: Count }),
   /** Empty in the header of a sealed version until that is opened. */
-  roots: v.array(v.object({ path: Text, as: v.picklist(['files', 'sqlite']) })),
+  roots: v.array(v.object({ path: Text, as: v.picklist(['auto', 'files', 'sqlite']) })),
   images: v.array(v.object({ container: Text, image: Text, digest: v.optional(Text) })),
   templateHash: v.nullable(Text),
   /** What was declared when it was made; prune goes by the newest version of the main line. Absent: the default. */

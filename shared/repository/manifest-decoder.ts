@@ -48,6 +48,7 @@ export const EntryLine = v.variant('type', [
       v.pipe(v.string(), v.check(isSafeName, 'a name below a declared path')),
     ),
     unstable: v.exactOptional(v.boolean()),
+    database: v.exactOptional(v.boolean()),
   }),
   v.object({ ...metadata, type: v.literal('directory') }),
   v.object({ ...metadata, type: v.literal('symlink'), target: Target }),

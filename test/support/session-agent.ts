@@ -105,7 +105,7 @@ export class SessionAgent {
       writer: new LogWriter(new VersionLog(store, stream, patience), identity, patience),
       state,
       facts: {
-        roots: [{ path: '/data', as: 'files' as const }],
+        roots: [{ path: '/data', as: 'auto' as const }],
         images: [],
         templateHash: null,
       },
@@ -161,7 +161,7 @@ export class SessionAgent {
 
 function layoutOf(dir: string): Layout {
   return {
-    roots: [{ path: '/data', as: 'files', at: dir, excludes: () => false }],
+    roots: [{ path: '/data', as: 'auto', at: dir, excludes: () => false }],
     volumes: [{ at: dir, sizeLimitBytes: null, memory: false }],
   }
 }

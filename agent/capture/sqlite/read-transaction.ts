@@ -9,7 +9,11 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { Clock } from '../../../shared/clock.ts'
 import { encodeName } from '../../volume/raw-path.ts'
-import { DatabaseUnreadableError, NotADatabaseError } from './database-error.ts'
+import {
+  DatabaseUnopenableError,
+  DatabaseUnreadableError,
+  NotADatabaseError,
+} from './database-error.ts'
 
 /** How long another's lock is waited for. */
 const BUSY_MS = 10_000
@@ -20,7 +24,8 @@ const LONGEST_WAIT_MS = 25
 /** SQLite's primary result codes that are met here. */
 const BUSY = 5
 const LOCKED = 6
-const NOT_A_DATABASE = 26
+const NO_DATABASE: readonly number[] = [11, 26] // SQLITE_CORRUPT, SQLITE_NOTADB
+const UNOPENABLE: readonly number[] = [3, 8, 14] // SQLITE_PERM, SQLITE_READONLY, SQLITE_CANTOPEN
 
 export interface ReadTransaction {
   readonly isLogged: boolean
@@ -79,7 +84,8 @@ function resultCode(error: unknown): number | undefined {
 
 function sentenceFor(cause: unknown, code: number): Error {
   const said = cause instanceof Error ? cause.message : String(cause)
-  if (code === NOT_A_DATABASE) return new NotADatabaseError(said, { cause })
+  if (NO_DATABASE.includes(code)) return new NotADatabaseError(said, { cause })
+  if (UNOPENABLE.includes(code)) return new DatabaseUnopenableError(said, { cause })
   if (code === BUSY || code === LOCKED)
     return new DatabaseUnreadableError(
       `${said}, and was for ${BUSY_MS / 1000} s: its app must let others read it ` +

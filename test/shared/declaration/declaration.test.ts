@@ -41,15 +41,15 @@ restore:
 describe('a declaration that reads', () => {
   it('is a path', () => {
     expect(valueOf('/var/lib/shop')).toEqual({
-      paths: [{ path: '/var/lib/shop', as: 'files', exclude: [] }],
+      paths: [{ path: '/var/lib/shop', as: 'auto', exclude: [] }],
       settings: {},
     })
   })
 
   it('is a list of paths, short or long', () => {
     expect(valueOf('["/a b/ü/", {path: /c, exclude: [x]}]').paths).toEqual([
-      { path: '/a b/ü', as: 'files', exclude: [] },
-      { path: '/c', as: 'files', exclude: ['x'] },
+      { path: '/a b/ü', as: 'auto', exclude: [] },
+      { path: '/c', as: 'auto', exclude: ['x'] },
     ])
   })
 
@@ -57,9 +57,9 @@ describe('a declaration that reads', () => {
     expect(valueOf(FULL)).toEqual({
       app: 'shop',
       paths: [
-        { path: '/var/lib/shop', as: 'files', exclude: [] },
+        { path: '/var/lib/shop', as: 'auto', exclude: [] },
         { path: '/var/lib/ledger/ledger.db', as: 'sqlite', exclude: [] },
-        { path: '/data', as: 'files', container: 'api', exclude: ['**/*.tmp', 'cache/'] },
+        { path: '/data', as: 'auto', container: 'api', exclude: ['**/*.tmp', 'cache/'] },
       ],
       settings: {
         'backup.within': 500,
