@@ -71,8 +71,7 @@ export function planRestore(
     freedBytes: freedBytes(target, files, [...extras, ...obstacles], present),
     fetchBytes: sumOfFrames(chunksToFetch(plan)),
     losesContent:
-      extras.length + obstacles.length > 0 ||
-      [files, hardLinks, symlinks].some(overwrites),
+      extras.length + obstacles.length > 0 || [files, hardLinks, symlinks].some(overwrites),
   }
 }
 
