@@ -26,10 +26,11 @@ import type { Vault } from '../../shared/encryption/vault.ts'
 import { isNamed } from '../../shared/encryption/vault.ts'
 import { HoldfastError } from '../../shared/errors.ts'
 import type { Entry, FileEntry, StoredChunk } from '../../shared/repository/entry.ts'
-import { bytesOf, isHole, microseconds } from '../../shared/repository/entry.ts'
+import { isHole, microseconds } from '../../shared/repository/entry.ts'
 import { temporaryName } from '../volume/layout.ts'
 import { encodeName, fsPath } from '../volume/raw-path.ts'
 import { SlicedChunks } from './sliced-chunks.ts'
+import { inWriteOrder } from './write-order.ts'
 
 /** An owner that could not be given back, for want of the right to: listed, never fatal. */
 export type OnOwnerLost = (entry: Entry) => void
@@ -102,14 +103,10 @@ async function writeChunks(
     (source === undefined ? undefined : copyOf(source, chunk)) ?? fetch(chunk)
   const sliced = new SlicedChunks()
   try {
-    let offset = 0
-    for (const chunk of entry.chunks) {
-      if (!isHole(chunk)) {
-        const { slice } = chunk
-        const bytes = slice === undefined ? bring(chunk) : sliced.part(chunk, slice, bring)
-        writeAll(fd, Buffer.isBuffer(bytes) ? bytes : await bytes, offset)
-      }
-      offset += bytesOf(chunk)
+    for (const { chunk, offset } of inWriteOrder(entry.chunks)) {
+      const { slice } = chunk
+      const bytes = slice === undefined ? bring(chunk) : sliced.part(chunk, slice, bring)
+      writeAll(fd, Buffer.isBuffer(bytes) ? bytes : await bytes, offset)
     }
     const last = entry.chunks.at(-1)
     if (last !== undefined && isHole(last)) ftruncateSync(fd, entry.sizeBytes)

@@ -9,6 +9,7 @@ import { isAtOrBelow } from '../../shared/repository/entry-table.ts'
 import { MAX_FRAME_BYTES } from '../../shared/repository/frame.ts'
 import type { ScannedEntry } from '../capture/scanner.ts'
 import type { Present } from './present.ts'
+import { inWriteOrder } from './write-order.ts'
 import { databasesToClear } from './stale-logs.ts'
 
 export interface RestorePlan {
@@ -256,7 +257,7 @@ export function* chunksToFetch({
     const { name, chunks } = target.at(row) as FileEntry
     const there = present.get(name)
     const local = there && new Set(there.chunks.flatMap((each) => (isHole(each) ? [] : each.id)))
-    for (const chunk of chunks) if (!isHole(chunk) && local?.has(chunk.id) !== true) yield chunk
+    for (const { chunk } of inWriteOrder(chunks)) if (local?.has(chunk.id) !== true) yield chunk
   }
 }
 
