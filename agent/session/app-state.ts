@@ -256,8 +256,7 @@ export class AppState {
 function moveMoments({ moments }: HeldVersion, capture: Capture): void {
   for (const name of moments.keys())
     if (capture.changed.has(name) || capture.gone.has(name)) moments.delete(name)
-  for (const [name, moment] of capture.moments)
-    if (moment !== undefined) moments.set(name, moment)
+  for (const [name, moment] of capture.moments) if (moment !== undefined) moments.set(name, moment)
 }
 
 function isReadable(location: string): boolean {
