@@ -138,7 +138,7 @@ function assignmentOf(at: string): Omit<Assignment, 'store' | 'withinMs'> {
     slot: '0',
     pin: null,
     restoreRequest: null,
-    paths: [{ path: '/data', at, as: 'files', exclude: [] }],
+    paths: [{ path: '/data', at, as: 'auto', exclude: [] }],
     volumes: [{ at, sizeLimitBytes: null, memory: false }],
     before: null,
     after: null,
