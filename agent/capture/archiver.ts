@@ -23,11 +23,12 @@ import { reseal } from './reseal.ts'
 import { scannedEntry } from './scanner.ts'
 import type { SnapshotPlan } from './snapshot-plan.ts'
 import { metadataOf } from './snapshot-plan.ts'
-import { DatabaseUnreadableError, NotADatabaseError } from './sqlite/database-error.ts'
+import { NotADatabaseError } from './sqlite/database-error.ts'
 import type { DatabaseMoment, DatabaseRead, KnownDatabase } from './sqlite/read-database.ts'
 import { readDatabase } from './sqlite/read-database.ts'
 import type { ChunkKeeper, StableRead } from './stable-read.ts'
 import { readSmall, readStable } from './stable-read.ts'
+import { whyUnreadable } from './why-unreadable.ts'
 
 export interface Capture {
   /** Entries that differ from the held version. */
@@ -291,12 +292,4 @@ class ArchiveRun implements ChunkKeeper {
     this.changed.delete(name)
     if (this.#held.entries.has(name)) this.gone.add(name)
   }
-}
-
-/** Throws what is no matter of the file: the store's errors come through here, too. */
-function whyUnreadable(error: unknown): string {
-  if (error instanceof DatabaseUnreadableError || error instanceof NotADatabaseError)
-    return error.message
-  if (error instanceof Error && 'syscall' in error && 'code' in error) return String(error.code)
-  throw error
 }
