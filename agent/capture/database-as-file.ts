@@ -1,17 +1,11 @@
 /** What was noticed as a database, and is read as a file like any other after all, with what lies beside it. */
-import { lstatSync } from 'node:fs'
 import type { FileEntry } from '../../shared/repository/entry.ts'
 import { rootOf } from '../../shared/repository/entry.ts'
 import type { Layout } from '../volume/layout.ts'
 import { SQLITE_SIDE_FILES } from '../volume/layout.ts'
-import { fsPath } from '../volume/raw-path.ts'
 import { Walker } from './scanner.ts'
 import { metadataOf } from './snapshot-plan.ts'
 import { DatabaseUnopenableError, NotADatabaseError } from './sqlite/database-error.ts'
-
-export function isThere(location: string): boolean {
-  return lstatSync(fsPath(location), { throwIfNoEntry: false }) !== undefined
-}
 
 /**
  * Where SQLite finds no database (it is encrypted, or broken), or cannot open one whose log is empty: then its file is

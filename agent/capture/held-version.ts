@@ -40,7 +40,7 @@ export class HeldVersion {
   readonly #links = new Map<string, string>()
   /** How many links each of those has. */
   readonly #linked = new Map<string, number>()
-
+  /** Names of entries with extended attributes. */
   readonly #attributed = new Set<string>()
 
   constructor(manifest: Manifest) {
@@ -74,7 +74,6 @@ export class HeldVersion {
     return this.#linked.has(name)
   }
 
-  /** Names of entries with extended attributes. */
   get attributed(): ReadonlySet<string> {
     return this.#attributed
   }

@@ -234,7 +234,7 @@ function statOf(location: string): BigIntStats | undefined {
   }
 }
 
-function isThere(location: string): boolean {
+export function isThere(location: string): boolean {
   return lstatSync(fsPath(location), { throwIfNoEntry: false }) !== undefined
 }
 

@@ -15,6 +15,7 @@ import { openFrameAside } from '../../shared/repository/frame.ts'
 import { locateMoved } from '../../shared/repository/moved-pack.ts'
 import { packKey } from '../../shared/repository/object-keys.ts'
 import type { StreamName } from '../../shared/stream-name.ts'
+import { Recent } from './recent.ts'
 
 const RANGE_BYTES = 4 * 1024 * 1024
 /** Bytes that nobody asked for are read along when they are fewer than this: cheaper than another request. */
@@ -46,8 +47,8 @@ export class ChunkSource {
   /** Frames in the order in which they will be asked for, each once. */
   readonly #order: Place[] = []
   readonly #numbers = new Map<string, number>()
-  readonly #bodies = new Cache<Range, Promise<Buffer | undefined>>(MAX_RANGES)
-  readonly #frames = new Cache<number, Promise<Buffer>>(MAX_FRAMES)
+  readonly #bodies = new Recent<Range, Promise<Buffer | undefined>>(MAX_RANGES)
+  readonly #frames = new Recent<number, Promise<Buffer>>(MAX_FRAMES)
   /** The last frame that was read from. */
   #current: { number: number; plain: Buffer } | undefined
   /** Bytes received from the store. */
@@ -159,28 +160,5 @@ export class ChunkSource {
       const body = await this.#fetch({ pack: moved.to, offset: now, end: now + storedBytes })
       if (body !== undefined) return body
     }
-  }
-}
-
-/** What was asked for last, and nothing older than so many others. */
-class Cache<K, V> {
-  readonly #values = new Map<K, V>()
-  readonly #capacity: number
-
-  constructor(capacity: number) {
-    this.#capacity = capacity
-  }
-
-  has(key: K): boolean {
-    return this.#values.has(key)
-  }
-
-  get(key: K, make: () => V): V {
-    const value = this.#values.get(key) ?? make()
-    this.#values.delete(key)
-    this.#values.set(key, value)
-    const [oldest] = this.#values.keys()
-    if (this.#values.size > this.#capacity && oldest !== undefined) this.#values.delete(oldest)
-    return value
   }
 }

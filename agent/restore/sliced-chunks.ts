@@ -3,12 +3,13 @@
  * repository, and the chunk would be decoded and verified again for each slice.
  */
 import type { Slice, StoredChunk } from '../../shared/repository/entry.ts'
+import { Recent } from './recent.ts'
 
 /** Of one window of a database; windows are 1 MiB each. */
 const MOST_KEPT = 8
 
 export class SlicedChunks {
-  readonly #kept = new Map<string, Buffer>()
+  readonly #kept = new Recent<string, Promise<Buffer>>(MOST_KEPT)
 
   /** @param bring fetches the whole chunk, good until the next call. */
   async part(
@@ -16,12 +17,7 @@ export class SlicedChunks {
     slice: Slice,
     bring: (chunk: StoredChunk) => Buffer | Promise<Buffer>,
   ): Promise<Buffer> {
-    const { id } = chunk
-    const whole = this.#kept.get(id) ?? Buffer.from(await bring(chunk))
-    this.#kept.delete(id)
-    this.#kept.set(id, whole)
-    const [oldest] = this.#kept.keys()
-    if (this.#kept.size > MOST_KEPT && oldest !== undefined) this.#kept.delete(oldest)
+    const whole = await this.#kept.get(chunk.id, async () => Buffer.from(await bring(chunk)))
     return whole.subarray(slice.from, slice.from + slice.lengthBytes)
   }
 }

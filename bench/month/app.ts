@@ -5,7 +5,7 @@ import { EntryTable } from '../../shared/repository/entry-table.ts'
 import type { HeldVersion } from '../../agent/capture/held-version.ts'
 import type { Picture } from '../../agent/session/app-state.ts'
 import type { PackWriter } from '../../shared/repository/pack-writer.ts'
-import { Mulberry } from './mulberry.ts'
+import { SeededRandom } from '../../test/support/seeded-random.ts'
 
 export interface AppShape {
   readonly files: number
@@ -21,12 +21,12 @@ const HOT_PERCENT = 80
 
 export class SimulatedApp {
   readonly #shape: AppShape
-  readonly #draw: Mulberry
+  readonly #draw: SeededRandom
   #timeNs = 1_800_000_000_000_000_000n
 
   constructor(shape: AppShape, seed: number) {
     this.#shape = shape
-    this.#draw = new Mulberry(seed)
+    this.#draw = new SeededRandom(seed)
   }
 
   /** The first picture has everything. */

@@ -15,7 +15,8 @@ const PACK_CHUNKS = 32 * 1024
 
 const SMALL_BYTES = 64 * 1024
 
-type OpenPlace = { -readonly [K in keyof PackedFrame]: PackedFrame[K] }
+/** All chunks of a frame share its place, which is known once it is closed. */
+export type OpenPlace = { -readonly [K in keyof PackedFrame]: PackedFrame[K] }
 
 export class PackBody {
   readonly name = newPackName()

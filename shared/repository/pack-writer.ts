@@ -10,9 +10,10 @@ import type { Patience } from '../patience.ts'
 import { untilReachable } from '../patience.ts'
 import type { StreamName } from '../stream-name.ts'
 import { ChunkNotes } from './chunk-notes.ts'
-import type { PackedFrame, StoredChunk } from './entry.ts'
+import type { StoredChunk } from './entry.ts'
 import { sealFrame } from './frame.ts'
 import { packKey } from './object-keys.ts'
+import type { OpenPlace } from './pack-body.ts'
 import { PackBody } from './pack-body.ts'
 
 /** A frame is closed when it holds this many plain bytes: small files are compressed together. */
@@ -39,9 +40,6 @@ export interface PackedBytes {
   /** Monotonic time at which the first upload began, before its first attempt; Infinity if there was none. */
   readonly oldestUploadMs: number
 }
-
-/** All chunks of a frame share its place, which is known once it is closed. */
-type OpenPlace = { -readonly [K in keyof PackedFrame]: PackedFrame[K] }
 
 interface OpenFrame {
   /** Grows to `MAX_FRAME_BYTES`, or what one larger chunk needs. */

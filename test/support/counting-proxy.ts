@@ -1,12 +1,10 @@
-import { once } from 'node:events'
 import { createServer, request as forward } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { Loopback } from './loopback-server.ts'
+import { listenOnLoopback } from './loopback-server.ts'
 
-export interface CountingProxy {
-  readonly endpoint: string
+export interface CountingProxy extends Loopback {
   /** Method and path of each request that came, in order. */
   readonly requests: string[]
-  readonly stop: () => Promise<void>
 }
 
 /**
@@ -30,14 +28,5 @@ export async function startCountingProxy(
     outgoing.once('error', () => response.destroy())
     void mayPass(line).then(() => incoming.pipe(outgoing))
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  const stop = async () => {
-    const closed = once(server, 'close')
-    server.close()
-    server.closeAllConnections()
-    await closed
-  }
-  return { endpoint: `http://127.0.0.1:${port}`, requests, stop }
+  return { ...(await listenOnLoopback(server)), requests }
 }

@@ -5,9 +5,10 @@
 import { once } from 'node:events'
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import { createServer, request as forward } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sendError } from './faulty-s3.ts'
+import type { Loopback } from './loopback-server.ts'
+import { listenOnLoopback } from './loopback-server.ts'
 
 export const NET_FAULTS = [
   'no answer',
@@ -28,11 +29,9 @@ export const NET_FAULTS = [
 ] as const
 export type NetFault = (typeof NET_FAULTS)[number]
 
-export interface FaultyProxy {
-  readonly endpoint: string
+export interface FaultyProxy extends Loopback {
   /** How often each fault has hit, by method. */
   readonly hits: ReadonlyMap<string, number>
-  readonly stop: () => Promise<void>
 }
 
 interface Answer {
@@ -59,16 +58,7 @@ export async function startFaultyProxy(
     // A client that gave up takes its answer with it.
     serve(target, incoming, response, fault, listings).catch(() => response.destroy())
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  const stop = async () => {
-    const closed = once(server, 'close')
-    server.close()
-    server.closeAllConnections()
-    await closed
-  }
-  return { endpoint: `http://127.0.0.1:${port}`, hits, stop }
+  return { ...(await listenOnLoopback(server)), hits }
 }
 
 /** `PUT`, `GET`, or `LIST`. */

@@ -1,12 +1,10 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
+import type { Loopback } from './loopback-server.ts'
+import { listenOnLoopback } from './loopback-server.ts'
 
-export interface FaultyS3 {
-  readonly endpoint: string
+export interface FaultyS3 extends Loopback {
   /** Method and path of each request that came, in order. */
   readonly requests: string[]
-  readonly stop: () => Promise<void>
 }
 
 /** A server on loopback that answers S3 requests as a test wants: it is about the answers that no sound store gives. */
@@ -19,16 +17,7 @@ export async function startFaultyS3(
     request.resume()
     request.once('end', () => answer(request, response, requests.length))
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  const stop = async () => {
-    const closed = once(server, 'close')
-    server.close()
-    server.closeAllConnections()
-    await closed
-  }
-  return { endpoint: `http://127.0.0.1:${port}`, requests, stop }
+  return { ...(await listenOnLoopback(server)), requests }
 }
 
 /** An S3 error as a store writes it. */

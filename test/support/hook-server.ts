@@ -1,7 +1,7 @@
 /** An app's own endpoints for `backup.before` and `backup.after`: what was asked, and the answers that a test wants. */
 import { createServer, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { onTestFinished } from 'vitest'
+import { listenOnLoopback } from './loopback-server.ts'
 
 type Answer = number | 'silence' | ((response: ServerResponse) => void)
 
@@ -28,14 +28,10 @@ export async function startHookServer(): Promise<HookServer> {
     if (typeof answer === 'function') answer(response)
     else if (answer !== 'silence') response.writeHead(answer).end()
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  onTestFinished(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  const { port } = server.address() as AddressInfo
+  const { endpoint, stop } = await listenOnLoopback(server)
+  onTestFinished(stop)
   const hook: HookServer['hook'] = (name, onError, timeoutMs = 2000) => ({
-    http: `http://127.0.0.1:${port}/${name}`,
+    http: `${endpoint}/${name}`,
     timeoutMs,
     onError,
   })
