@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline'
 import { json } from 'node:stream/consumers'
 import jsonPatch from 'fast-json-patch'
 import { HoldfastError } from '../shared/errors.ts'
-import { createCertificate } from '../webhook/make-certificate.ts'
+import { createCertificate } from '../webhook/certificates/make-certificate.ts'
 
 export interface Admitted<T> {
   readonly pod: T

@@ -4,8 +4,8 @@ import { formatFaults } from '../shared/declaration/fault.ts'
 import { UsageError } from '../shared/errors.ts'
 import { parseStoreUrl } from '../shared/object-store/store-url.ts'
 import { streamPartProblem } from '../shared/stream-name.ts'
-import type { KeyPairFiles } from './certificates.ts'
-import type { ServiceSettings } from './injection-context.ts'
+import type { KeyPairFiles } from './certificates/key-pair-files.ts'
+import type { ServiceSettings } from './inject/injection-context.ts'
 
 export interface WebhookConfig {
   /** 0: any that is free. */

@@ -2,13 +2,13 @@
 /** The webhook's program: settings, certificate, server; ends in order at SIGTERM. */
 import { pino } from 'pino'
 import { HoldfastError } from '../shared/errors.ts'
-import { admit } from './admission.ts'
-import { readKeyPair, watchKeyPair } from './certificates.ts'
+import { admit } from './admission/admit-pod.ts'
+import { readKeyPair, watchKeyPair } from './certificates/key-pair-files.ts'
 import { readConfig } from './config.ts'
-import { namespacePoliciesFromFile } from './namespace-policies.ts'
+import { namespacePoliciesFromFile } from './admission/namespace-policies.ts'
 import { openStore } from '../shared/object-store/open-store.ts'
-import { repositoryPinResolver } from './repository-pin-resolver.ts'
-import { startServer } from './server.ts'
+import { repositoryPinResolver } from './admission/repository-pin-resolver.ts'
+import { startServer } from './serve/server.ts'
 
 /** Less than the `timeoutSeconds` (5) that the webhook is registered with: the sentence still arrives. */
 const DEADLINE_MS = 4000

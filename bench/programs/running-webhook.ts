@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { HoldfastError } from '../../shared/errors.ts'
-import { createCertificate } from '../../webhook/make-certificate.ts'
+import { createCertificate } from '../../webhook/certificates/make-certificate.ts'
 import { newFolder, type Bench } from '../bench.ts'
 
 export interface RunningWebhook {

@@ -5,11 +5,11 @@ import { fileURLToPath } from 'node:url'
 import { parse, stringify } from 'yaml'
 import { parseDefaults, type Policy } from '../../shared/declaration/policy.ts'
 import { parseAssignment } from '../../shared/sidecar-contract.ts'
-import { inject } from '../../webhook/inject.ts'
-import type { InjectionContext, ServiceSettings } from '../../webhook/injection-context.ts'
-import type { ResolvedPin } from '../../webhook/pin-resolver.ts'
-import { podPatch } from '../../webhook/pod-patch.ts'
-import { Refusal } from '../../webhook/refusal.ts'
+import { inject } from '../../webhook/inject/inject.ts'
+import type { InjectionContext, ServiceSettings } from '../../webhook/inject/injection-context.ts'
+import type { ResolvedPin } from '../../webhook/inject/pin-resolver.ts'
+import { podPatch } from '../../webhook/inject/pod-patch.ts'
+import { Refusal } from '../../webhook/inject/refusal.ts'
 
 export const ADMISSION_DIR = fileURLToPath(new URL('admission', import.meta.url))
 

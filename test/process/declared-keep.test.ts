@@ -1,9 +1,9 @@
 /** From what a pod and its Namespace declare, through the webhook and a real agent, to what prune removes. */
 import { expect, test } from 'vitest'
 import { ENV, KEY, parseAssignment, type Assignment } from '../../shared/sidecar-contract.ts'
-import { inject } from '../../webhook/inject.ts'
-import { Refusal } from '../../webhook/refusal.ts'
-import type { Pod } from '../../webhook/pod.ts'
+import { inject } from '../../webhook/inject/inject.ts'
+import { Refusal } from '../../webhook/inject/refusal.ts'
+import type { Pod } from '../../webhook/inject/pod.ts'
 import { holdfastHere, json } from '../cli/command.ts'
 import { readCase } from '../golden/admission-case.ts'
 import { createPod, temporaryFolder } from '../support/agent-pod.ts'

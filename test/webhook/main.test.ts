@@ -5,9 +5,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { createCertificate, type MadeCertificate } from '../../webhook/make-certificate.ts'
+import {
+  createCertificate,
+  type MadeCertificate,
+} from '../../webhook/certificates/make-certificate.ts'
 import { readCase } from '../golden/admission-case.ts'
-import { call } from './https-client.ts'
+import { call } from './serve/https-client.ts'
 
 let directory: string
 let certificate: MadeCertificate

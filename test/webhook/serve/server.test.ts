@@ -1,0 +1,76 @@
+/** The server itself: its metrics, its certificate, its end and its port. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { admit } from '../../../webhook/admission/admit-pod.ts'
+import { createCertificate } from '../../../webhook/certificates/make-certificate.ts'
+import { startServer } from '../../../webhook/serve/server.ts'
+import { call } from './https-client.ts'
+import { dependencies, log, RunningWebhook, review, SHOP } from './running-webhook.ts'
+
+let webhook: RunningWebhook
+
+beforeAll(async () => {
+  webhook = await RunningWebhook.start()
+})
+afterAll(() => webhook.server.close())
+
+describe('the server', () => {
+  it('shows its metrics', async () => {
+    await webhook.send(review(SHOP))
+    const { text } = await webhook.get('/metrics')
+    expect(text).toMatch(/^holdfast_webhook_admissions_total\{outcome="injected"\} \d+$/m)
+    expect(text).toMatch(
+      /^holdfast_webhook_certificate_expiry_timestamp_seconds 1\.\d+e\+9$|^holdfast_webhook_certificate_expiry_timestamp_seconds \d+/m,
+    )
+  })
+
+  it('serves a new certificate from the next connection on', async () => {
+    const next = await createCertificate(['127.0.0.1'])
+    const other = await startServer({
+      port: 0,
+      keyPair: webhook.certificate,
+      log,
+      admit: () => Promise.reject(new Error()),
+    })
+    const ask = (authority: string) => call({ port: other.port, authority, path: '/readyz' })
+    expect((await ask(webhook.certificate.authority)).status).toBe(200)
+    other.replaceKeyPair(next)
+    expect((await ask(next.authority)).status).toBe(200)
+    await expect(ask(webhook.certificate.authority)).rejects.toThrow(/certificate/)
+    await other.close()
+  })
+
+  it('answers what has been asked before it ends, and takes nothing new', async () => {
+    const { promise: asked, resolve: markAsked } = Promise.withResolvers<void>()
+    const { promise: go, resolve: release } = Promise.withResolvers<void>()
+    const other = await startServer({
+      port: 0,
+      keyPair: webhook.certificate,
+      log,
+      admit: async (body) => {
+        markAsked()
+        await go
+        return admit(body, dependencies)
+      },
+    })
+    const { port } = other
+    const { authority } = webhook.certificate
+    const pending = call({ port, authority, body: JSON.stringify(review(SHOP)) })
+    await asked
+    const closing = other.close()
+    await expect(call({ port, authority, path: '/readyz' })).rejects.toThrow(/ECONNREFUSED/)
+    release()
+    expect((await pending).json?.response.allowed).toBe(true)
+    await closing
+  })
+
+  it('says so where its port is taken', async () => {
+    await expect(
+      startServer({
+        port: webhook.server.port,
+        keyPair: webhook.certificate,
+        log,
+        admit: () => Promise.reject(new Error()),
+      }),
+    ).rejects.toThrow(/port \d+ cannot be listened on \(EADDRINUSE\)/)
+  })
+})

@@ -1,0 +1,87 @@
+/** The server's key pair: read from files, read again when they change; and made here for the demo and tests. */
+import { X509Certificate, createPrivateKey } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { UsageError } from '../../shared/errors.ts'
+
+export interface KeyPair {
+  /** PEM; the certificate of the server first, then any intermediate ones. */
+  readonly certificate: string
+  /** PEM. */
+  readonly key: string
+}
+
+export interface KeyPairFiles {
+  readonly certificateFile: string
+  readonly keyFile: string
+}
+
+/** Throws a `UsageError` where a file is missing, is no PEM, or the two do not belong together. */
+export async function readKeyPair(files: KeyPairFiles): Promise<KeyPair> {
+  const certificate = await readText(files.certificateFile)
+  const key = await readText(files.keyFile)
+  if (!belongTogether(certificate, key, files))
+    throw new UsageError(
+      `the key in "${files.keyFile}" is not that of the certificate in "${files.certificateFile}"; give both of one pair`,
+    )
+  return { certificate, key }
+}
+
+export function expiryOf(pair: KeyPair): Date {
+  return new X509Certificate(pair.certificate).validToDate
+}
+
+export interface KeyPairWatch {
+  readonly files: KeyPairFiles
+  /** What is in use; only another pair is reported. */
+  readonly current: KeyPair
+  readonly intervalMs: number
+  readonly onChange: (pair: KeyPair) => void
+  /** The files do not read (for the moment): the pair in use stays. */
+  readonly onError: (error: unknown) => void
+}
+
+/**
+ * Looks at the files again and again: a mounted Secret is swapped by a symbolic link, which watchers of files miss.
+ * Answers a function that ends it.
+ */
+export function watchKeyPair(watch: KeyPairWatch): () => void {
+  let { current } = watch
+  let isReading = false
+  const look = async (): Promise<void> => {
+    if (isReading) return
+    isReading = true
+    try {
+      const pair = await readKeyPair(watch.files)
+      if (pair.certificate === current.certificate && pair.key === current.key) return
+      current = pair
+      watch.onChange(pair)
+    } catch (error) {
+      watch.onError(error)
+    } finally {
+      isReading = false
+    }
+  }
+  const timer = setInterval(() => void look(), watch.intervalMs)
+  timer.unref()
+  return () => clearInterval(timer)
+}
+
+async function readText(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8')
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException
+    throw new UsageError(`"${file}" cannot be read (${code}); give a PEM file`, { cause })
+  }
+}
+
+function belongTogether(certificate: string, key: string, files: KeyPairFiles): boolean {
+  try {
+    return new X509Certificate(certificate).checkPrivateKey(createPrivateKey(key))
+  } catch (cause) {
+    throw new UsageError(
+      `"${files.certificateFile}" or "${files.keyFile}" is no PEM of a certificate and its key`,
+      { cause },
+    )
+  }
+}

@@ -1,0 +1,149 @@
+/** The HTTPS server: POST /mutate, /healthz, /readyz, /metrics. It knows nothing of pods. */
+import { createServer, type Server } from 'node:https'
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import express, { type NextFunction, type Request, type Response } from 'express'
+import type { Logger } from 'pino'
+import { UsageError } from '../../shared/errors.ts'
+import { BadReviewError, type AdmissionAnswer } from '../admission/admit-pod.ts'
+import { expiryOf, type KeyPair } from '../certificates/key-pair-files.ts'
+import { createMetrics, type Metrics } from './metrics.ts'
+
+export interface ServerOptions {
+  /** 0: any that is free. */
+  readonly port: number
+  readonly keyPair: KeyPair
+  readonly log: Logger
+  /** Answers a review; throws a `BadReviewError` where the body is none. */
+  readonly admit: (body: unknown) => Promise<AdmissionAnswer>
+}
+
+export interface WebhookServer {
+  readonly port: number
+  /** New connections get the new certificate; those that stand go on. */
+  replaceKeyPair(pair: KeyPair): void
+  /** Takes no new connections, answers what has been asked, and ends. */
+  close(): Promise<void>
+}
+
+/** Pods are stored in 1.5 MB at most; the review holds one, and may hold an old one, too. */
+const BODY_LIMIT = '3mb'
+/** Longer than the API server keeps an idle connection (90 s): else it writes into one that is being closed. */
+const KEEP_ALIVE_MS = 120_000
+
+/** Resolves when the server accepts connections. */
+export async function startServer(options: ServerOptions): Promise<WebhookServer> {
+  const state = { isDraining: false }
+  const metrics = createMetrics()
+  metrics.certificateExpiry(expiryOf(options.keyPair))
+  const server = createServer(
+    { ...tlsOptions(options.keyPair), keepAliveTimeout: KEEP_ALIVE_MS },
+    createApp(options, metrics, state),
+  )
+  await listen(server, options.port)
+  return {
+    port: (server.address() as AddressInfo).port,
+    replaceKeyPair(pair) {
+      server.setSecureContext(tlsOptions(pair))
+      metrics.certificateExpiry(expiryOf(pair))
+    },
+    close() {
+      state.isDraining = true
+      return closed(server)
+    },
+  }
+}
+
+async function listen(server: Server, port: number): Promise<void> {
+  server.listen(port)
+  try {
+    await once(server, 'listening')
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException
+    throw new UsageError(`port ${port} cannot be listened on (${code}); choose another one`, {
+      cause,
+    })
+  }
+}
+
+function tlsOptions(pair: KeyPair) {
+  return { cert: pair.certificate, key: pair.key, minVersion: 'TLSv1.2' as const }
+}
+
+async function closed(server: Server): Promise<void> {
+  const ended = once(server, 'close')
+  server.close()
+  server.closeIdleConnections()
+  await ended
+}
+
+function createApp(options: ServerOptions, metrics: Metrics, state: { isDraining: boolean }) {
+  const app = express()
+  app.disable('x-powered-by')
+  app.use((_request, response, next) => {
+    if (state.isDraining) response.set('Connection', 'close')
+    next()
+  })
+  app.get('/healthz', (_request, response) => void response.type('text').send('ok\n'))
+  app.get('/readyz', (_request, response) => {
+    response.status(state.isDraining ? 503 : 200).type('text')
+    response.send(state.isDraining ? 'draining\n' : 'ok\n')
+  })
+  app.get('/metrics', async (_request, response) => {
+    response.type(metrics.registry.contentType).send(await metrics.registry.metrics())
+  })
+  app.post(
+    '/mutate',
+    express.json({ limit: BODY_LIMIT, type: () => true }),
+    async (request, response) => {
+      const begun = performance.now()
+      const answer = await options.admit(request.body)
+      const seconds = (performance.now() - begun) / 1000
+      metrics.admission(answer.outcome, seconds)
+      logAnswer(options.log, answer, seconds)
+      response.json(answer.review)
+    },
+  )
+  app.use((_request, response) => {
+    response
+      .status(404)
+      .type('text')
+      .send('there is POST /mutate, GET /healthz, /readyz and /metrics\n')
+  })
+  app.use(errorHandler(options.log, metrics))
+  return app
+}
+
+function logAnswer(log: Logger, answer: AdmissionAnswer, seconds: number): void {
+  const { outcome, namespace, refusal } = answer
+  const facts = { outcome, namespace, seconds: Number(seconds.toFixed(4)) }
+  if (refusal === undefined) log.debug(facts, 'admission')
+  else if (outcome === 'failed') log.error({ ...facts, err: refusal }, 'admission failed')
+  else log.info({ ...facts, code: refusal.code, message: refusal.message }, 'admission refused')
+}
+
+/** One sentence for the sender; never a stack. */
+function errorHandler(log: Logger, metrics: Metrics) {
+  return (error: unknown, _request: Request, response: Response, next: NextFunction): void => {
+    if (response.headersSent) {
+      next(error)
+      return
+    }
+    const { status, sentence } = describe(error)
+    metrics.admission('bad_request', 0)
+    if (status >= 500) log.error({ err: error }, 'request failed')
+    else log.warn({ status, sentence }, 'bad request')
+    response.status(status).type('text').send(`${sentence}\n`)
+  }
+}
+
+function describe(error: unknown): { status: number; sentence: string } {
+  if (error instanceof BadReviewError) return { status: 400, sentence: error.message }
+  const { status, type } = error as { status?: unknown; type?: unknown }
+  if (type === 'entity.too.large')
+    return { status: 413, sentence: `the body is over ${BODY_LIMIT}` }
+  if (type === 'entity.parse.failed') return { status: 400, sentence: 'the body is no JSON object' }
+  if (typeof status === 'number' && status >= 400 && status < 500)
+    return { status, sentence: 'the request cannot be read; send an AdmissionReview as JSON' }
+  return { status: 500, sentence: 'the webhook failed; the reason is in its log' }
+}
