@@ -2,12 +2,13 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { watch } from 'chokidar'
+import { ANNOTATIONS_FILE } from '../shared/sidecar-contract.ts'
 
 /** The annotations now; undefined while there is no such file. Lines read `key="value"`, the value quoted as in Go. */
 export function readAnnotations(podInfoDir: string): ReadonlyMap<string, string> | undefined {
   let text: string
   try {
-    text = readFileSync(path.join(podInfoDir, 'annotations'), 'utf8')
+    text = readFileSync(path.join(podInfoDir, ANNOTATIONS_FILE), 'utf8')
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw error

@@ -18,10 +18,13 @@ export const ENV = {
   /** Outside of a container: the folder below which the container's paths are found. Never set in a pod. */
   root: 'HOLDFAST_ROOT',
 } as const
-/** Where the sidecar sees its pod's annotations (a downwardAPI volume, `annotations` in it; never by subPath). */
+/** Where the sidecar sees what the kubelet tells it of its pod, and renews (never by subPath). */
 export const POD_INFO_DIR = '/etc/holdfast/pod'
-/** The volume that brings them. */
+/** The volume that brings it. */
 export const POD_INFO_VOLUME = 'holdfast-pod'
+/** Its files: the pod's annotations, and, where there is a service to ask, the token that says who asks. */
+export const ANNOTATIONS_FILE = 'annotations'
+export const TOKEN_FILE = 'token'
 
 export const KEY = {
   state: 'holdfast.dev/state',
@@ -47,6 +50,14 @@ const HookSchema = v.strictObject({
   exec: v.optional(v.array(v.string())),
   timeoutMs: WholeNumber,
   onError: v.picklist(['fail', 'continue']),
+})
+
+/** Where the agent reports to, and asks. */
+const ServiceSchema = v.strictObject({
+  /** `https://<host>[:<port>]`. */
+  url: v.pipe(Text, v.startsWith('https://')),
+  /** PEM of the authorities that its certificate is trusted by. */
+  ca: Text,
 })
 
 export const AssignmentSchema = v.strictObject({
@@ -100,9 +111,12 @@ export const AssignmentSchema = v.strictObject({
   exclusive: v.boolean(),
   /** The value of this pod's own `holdfast.dev/injected`; a copy of the pod lacks it and stays idle. */
   injected: Text,
+  /** Null, or absent (a webhook from before there was one): there is none to talk to. */
+  service: v.optional(v.nullable(ServiceSchema), null),
 })
 
 export type Assignment = v.InferOutput<typeof AssignmentSchema>
+export type AgentService = NonNullable<Assignment['service']>
 
 /** The literal for the container's environment. The kubelet expands `$(NAME)` there and makes `$` of each `$$`, so every `$` is doubled. */
 export function formatAssignment(assignment: Assignment): string {

@@ -12,7 +12,9 @@ export interface WebhookConfig {
   readonly port: number
   readonly keyPairFiles: KeyPairFiles
   readonly namespacesFile: string
-  readonly service: ServiceSettings
+  readonly service: Omit<ServiceSettings, 'agentService'>
+  /** Where agents reach this service; undefined: they are not told of it. */
+  readonly serviceUrl: string | undefined
   readonly logLevel: LogLevel
 }
 
@@ -33,11 +35,20 @@ export function readConfig(environment: Environment): WebhookConfig {
     if (value === undefined) faults.push(`${name} is not set: ${meaning}`)
     return value ?? ''
   }
+  const serviceUrl = readServiceUrl(text, faults)
   const config = {
+    serviceUrl,
     port: wholeNumber('HOLDFAST_PORT', text, DEFAULT_PORT, [0, 65_535], faults),
     keyPairFiles: {
       certificateFile: needed('HOLDFAST_TLS_CERT', 'the file of the TLS certificate (PEM)'),
       keyFile: needed('HOLDFAST_TLS_KEY', 'the file of its key (PEM)'),
+      authoritiesFile:
+        serviceUrl === undefined
+          ? undefined
+          : needed(
+              'HOLDFAST_TLS_CA',
+              'the file of the authorities (PEM) by which agents know the service at HOLDFAST_SERVICE_URL',
+            ),
     },
     namespacesFile: needed(
       'HOLDFAST_NAMESPACES',
@@ -76,6 +87,17 @@ function readDefaults(text: Text, faults: string[]): Policy {
   if (parsed?.ok === false) faults.push(formatFaults('HOLDFAST_DEFAULTS', parsed.faults))
   const said = parsed?.ok === true ? parsed.value : {}
   return { ...said, ...(store !== undefined && { store }) }
+}
+
+function readServiceUrl(text: Text, faults: string[]): string | undefined {
+  const value = text('HOLDFAST_SERVICE_URL')
+  if (value === undefined) return undefined
+  const url = URL.canParse(value) ? new URL(value) : undefined
+  if (url?.protocol === 'https:' && url.href === `${url.origin}/`) return url.origin
+  faults.push(
+    `HOLDFAST_SERVICE_URL is ${JSON.stringify(value)}: write https, host and port, as https://holdfast-webhook.holdfast-system.svc`,
+  )
+  return undefined
 }
 
 function readLogLevel(text: Text, faults: string[]): LogLevel {

@@ -3,9 +3,10 @@
 import { pino } from 'pino'
 import { HoldfastError } from '../shared/errors.ts'
 import { admit } from './admission/admit-pod.ts'
-import { readKeyPair, watchKeyPair } from './certificates/key-pair-files.ts'
-import { readConfig } from './config.ts'
 import { namespacePoliciesFromFile } from './admission/namespace-policies.ts'
+import { readKeyPair, watchKeyPair, type KeyPair } from './certificates/key-pair-files.ts'
+import { readConfig, type WebhookConfig } from './config.ts'
+import type { ServiceSettings } from './inject/injection-context.ts'
 import { openStore } from '../shared/object-store/open-store.ts'
 import { repositoryPinResolver } from './admission/repository-pin-resolver.ts'
 import { startServer } from './serve/server.ts'
@@ -19,10 +20,13 @@ async function main(): Promise<void> {
   const config = readConfig(process.env)
   const log = pino({ level: config.logLevel })
   const keyPair = await readKeyPair(config.keyPairFiles)
+  let service = settingsOf(config, keyPair)
   const policies = namespacePoliciesFromFile(config.namespacesFile)
   await policies.factsOf(config.service.ownNamespace)
   const dependencies = {
-    service: config.service,
+    get service() {
+      return service
+    },
     policies,
     resolvePin: repositoryPinResolver(openStore),
     deadlineMs: DEADLINE_MS,
@@ -39,6 +43,7 @@ async function main(): Promise<void> {
     intervalMs: CERTIFICATE_INTERVAL_MS,
     onChange(pair) {
       server.replaceKeyPair(pair)
+      service = settingsOf(config, pair)
       log.info('certificate replaced')
     },
     onError: (error) =>
@@ -52,6 +57,13 @@ async function main(): Promise<void> {
   process.once('SIGTERM', stop)
   process.once('SIGINT', stop)
   log.info({ port: server.port }, 'listening')
+}
+
+/** New pods are told of the authorities that count now. */
+function settingsOf(config: WebhookConfig, { authorities }: KeyPair): ServiceSettings {
+  const { service, serviceUrl } = config
+  const isTold = serviceUrl !== undefined && authorities !== undefined
+  return { ...service, agentService: isTold ? { url: serviceUrl, ca: authorities } : null }
 }
 
 try {

@@ -148,6 +148,7 @@ function assignmentOf(at: string): Omit<Assignment, 'store' | 'withinMs'> {
     graceSeconds: 30,
     exclusive: true,
     injected: INJECTED,
+    service: null,
   }
 }
 

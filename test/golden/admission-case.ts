@@ -20,6 +20,10 @@ export const SERVICE: ServiceSettings = {
   storeEnvironment: [],
   flushSeconds: 30,
   ownNamespace: 'holdfast-system',
+  agentService: {
+    url: 'https://holdfast-webhook.holdfast-system.svc',
+    ca: '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n',
+  },
 }
 
 /** `context.yaml` of a case; everything has a default. */
@@ -31,6 +35,8 @@ interface CaseContext {
   /** Null: the service has none. */
   readonly store?: string | null
   readonly endpoint?: string
+  /** False: agents are told of no service. */
+  readonly agentService?: boolean
   readonly resolved?: ResolvedPin
 }
 
@@ -53,7 +59,12 @@ function toContext(said: CaseContext): InjectionContext {
   return {
     namespace,
     facts: { ...(policy !== undefined && { policy }), restricted },
-    service: { ...SERVICE, storeEnvironment, defaults: defaultsOf(said) },
+    service: {
+      ...SERVICE,
+      storeEnvironment,
+      defaults: defaultsOf(said),
+      ...(said.agentService === false && { agentService: null }),
+    },
     resolved,
   }
 }

@@ -23,9 +23,11 @@ const ASSIGNMENT: Assignment = {
   graceSeconds: 30,
   exclusive: false,
   injected: 'i',
+  service: { url: 'https://holdfast-webhook.holdfast-system.svc', ca: 'PEM' },
 }
 
 const { keep: _keep, ...WITHOUT_KEEP } = ASSIGNMENT
+const { service: _service, ...OLD } = WITHOUT_KEEP
 
 /** As Kubernetes does to the values of a container's environment. */
 function kubeletExpands(text: string): string {
@@ -52,9 +54,18 @@ it('a webhook that does not tell what to keep yet is understood: nothing is reco
   expect(parseAssignment(formatAssignment(WITHOUT_KEEP))).toEqual(WITHOUT_KEEP)
 })
 
+it('a pod from before there was a service to talk to has none', () => {
+  expect(parseAssignment(JSON.stringify(OLD))).toEqual({ ...OLD, service: null })
+})
+
+it('the service is reached over TLS only', () => {
+  const service = { url: 'http://holdfast-webhook.holdfast-system.svc', ca: 'PEM' }
+  expect(() => parseAssignment(JSON.stringify({ ...ASSIGNMENT, service }))).toThrow('service.url')
+})
+
 it('another release of one end is one clear sentence, for each field', () => {
   expect(() => parseAssignment('{')).toThrow('HOLDFAST_ASSIGNMENT is no JSON')
-  for (const field of Object.keys(WITHOUT_KEEP)) {
+  for (const field of Object.keys(OLD)) {
     const { [field as keyof Assignment]: _absent, ...rest } = ASSIGNMENT
     expect(() => parseAssignment(JSON.stringify(rest)), field).toThrow(HoldfastError)
     expect(() => parseAssignment(JSON.stringify(rest))).toThrow(

@@ -127,6 +127,7 @@ const DEFAULTS: Assignment = {
   graceSeconds: 0,
   exclusive: true,
   injected: INJECTED,
+  service: null,
 }
 
 /** A pod with a folder and a health port of its own; its agents are killed when the test is over. */

@@ -44,6 +44,20 @@ describe('the settings', () => {
     })
   })
 
+  it('take where agents reach the service, and by whom they know it', () => {
+    const url = 'https://holdfast-webhook.holdfast-system.svc'
+    const told = { ...NEEDED, HOLDFAST_SERVICE_URL: `${url}/`, HOLDFAST_TLS_CA: '/tls/ca.crt' }
+    expect(readConfig(told)).toMatchObject({
+      serviceUrl: url,
+      keyPairFiles: { authoritiesFile: '/tls/ca.crt' },
+    })
+    expect(() => readConfig({ ...told, HOLDFAST_TLS_CA: '' })).toThrow('HOLDFAST_TLS_CA is not set')
+    for (const wrong of ['http://holdfast', 'holdfast:443', `${url}/path`, `${url}?x`])
+      expect(() => readConfig({ ...told, HOLDFAST_SERVICE_URL: wrong })).toThrow(
+        `HOLDFAST_SERVICE_URL is "${wrong}": write https`,
+      )
+  })
+
   it('are refused with all faults at once', () => {
     const environment = {
       HOLDFAST_PORT: '99999',

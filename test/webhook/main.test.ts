@@ -56,28 +56,45 @@ async function textOf(stream: NodeJS.ReadableStream): Promise<string> {
   return parts.join('')
 }
 
+function review(): string {
+  const request = {
+    uid: 'u',
+    operation: 'CREATE',
+    namespace: 'shop',
+    kind: { group: '', version: 'v1', kind: 'Pod' },
+    object: readCase('deployment-emptydir').pod,
+  }
+  return JSON.stringify({ apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview', request })
+}
+
 describe('the program', () => {
   it('serves from the line with its port on, and ends in order at SIGTERM', async () => {
     const program = start()
     const port = await portOf(program)
     const { authority } = certificate
     expect((await call({ port, authority, path: '/readyz' })).status).toBe(200)
-    const request = {
-      uid: 'u',
-      operation: 'CREATE',
-      namespace: 'shop',
-      kind: { group: '', version: 'v1', kind: 'Pod' },
-      object: readCase('deployment-emptydir').pod,
-    }
-    const body = JSON.stringify({
-      apiVersion: 'admission.k8s.io/v1',
-      kind: 'AdmissionReview',
-      request,
-    })
-    expect((await call({ port, authority, body })).json?.response.patch).toBeDefined()
+    expect((await call({ port, authority, body: review() })).json?.response.patch).toBeDefined()
     const exit = once(program, 'exit')
     program.kill('SIGTERM')
     expect(await exit).toEqual([0, null])
+  })
+
+  it('tells the agents where it is, and by which authority they know it', async () => {
+    await writeFile(join(directory, 'ca.crt'), certificate.authority)
+    const url = 'https://holdfast-webhook.holdfast-system.svc'
+    const program = start({
+      HOLDFAST_SERVICE_URL: url,
+      HOLDFAST_TLS_CA: join(directory, 'ca.crt'),
+    })
+    const port = await portOf(program)
+    const { json } = await call({ port, authority: certificate.authority, body: review() })
+    const patch = Buffer.from(json?.response.patch ?? '', 'base64').toString()
+    expect(patch).toContain(
+      JSON.stringify(JSON.stringify({ url, ca: certificate.authority })).slice(1, -1),
+    )
+    expect(patch).toContain('"serviceAccountToken"')
+    program.kill('SIGTERM')
+    await once(program, 'exit')
   })
 
   it.each([

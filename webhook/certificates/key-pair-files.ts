@@ -8,11 +8,14 @@ export interface KeyPair {
   readonly certificate: string
   /** PEM. */
   readonly key: string
+  /** PEM of those that a client has to trust; undefined where nobody needs to be told. */
+  readonly authorities?: string | undefined
 }
 
 export interface KeyPairFiles {
   readonly certificateFile: string
   readonly keyFile: string
+  readonly authoritiesFile?: string | undefined
 }
 
 /** Throws a `UsageError` where a file is missing, is no PEM, or the two do not belong together. */
@@ -23,7 +26,8 @@ export async function readKeyPair(files: KeyPairFiles): Promise<KeyPair> {
     throw new UsageError(
       `the key in "${files.keyFile}" is not that of the certificate in "${files.certificateFile}"; give both of one pair`,
     )
-  return { certificate, key }
+  if (files.authoritiesFile === undefined) return { certificate, key }
+  return { certificate, key, authorities: await readAuthorities(files.authoritiesFile) }
 }
 
 export function expiryOf(pair: KeyPair): Date {
@@ -52,7 +56,7 @@ export function watchKeyPair(watch: KeyPairWatch): () => void {
     isReading = true
     try {
       const pair = await readKeyPair(watch.files)
-      if (pair.certificate === current.certificate && pair.key === current.key) return
+      if (isSame(pair, current)) return
       current = pair
       watch.onChange(pair)
     } catch (error) {
@@ -64,6 +68,24 @@ export function watchKeyPair(watch: KeyPairWatch): () => void {
   const timer = setInterval(() => void look(), watch.intervalMs)
   timer.unref()
   return () => clearInterval(timer)
+}
+
+function isSame(one: KeyPair, other: KeyPair): boolean {
+  return (
+    one.certificate === other.certificate &&
+    one.key === other.key &&
+    one.authorities === other.authorities
+  )
+}
+
+async function readAuthorities(file: string): Promise<string> {
+  const text = await readText(file)
+  try {
+    void new X509Certificate(text)
+    return text
+  } catch (cause) {
+    throw new UsageError(`"${file}" is no PEM of a certificate`, { cause })
+  }
 }
 
 async function readText(file: string): Promise<string> {

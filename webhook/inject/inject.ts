@@ -166,6 +166,7 @@ function assignmentOf(
     graceSeconds: derived.grace,
     exclusive: identity.exclusive,
     injected: injectedValue(context.namespace, identity, pod),
+    service: context.service.agentService,
   }
 }
 
@@ -177,7 +178,11 @@ function putInPlace(pod: Pod, fresh: Container, assignment: Assignment, stripped
   spec.initContainers ??= []
   spec.initContainers.splice(sidecarIndex(spec.initContainers, stateVolumes), 0, sidecar)
   spec.volumes ??= []
-  spec.volumes.splice(volumeIndex < 0 ? spec.volumes.length : volumeIndex, 0, podInfoVolume())
+  spec.volumes.splice(
+    volumeIndex < 0 ? spec.volumes.length : volumeIndex,
+    0,
+    podInfoVolume(assignment),
+  )
   spec.terminationGracePeriodSeconds = assignment.graceSeconds
   growPodResources(pod, sidecar.resources, 1n)
   metadata.annotations ??= {}

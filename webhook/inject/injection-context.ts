@@ -1,4 +1,5 @@
 import type { Policy } from '../../shared/declaration/policy.ts'
+import type { AgentService } from '../../shared/sidecar-contract.ts'
 import type { ResolvedPin } from './pin-resolver.ts'
 
 /** What the service was set up with. */
@@ -15,6 +16,8 @@ export interface ServiceSettings {
   readonly flushSeconds: number
   /** The namespace that the service runs in; its own pods are never touched. */
   readonly ownNamespace: string
+  /** Where agents report to, and by whose certificate they know it. Null: nowhere. */
+  readonly agentService: AgentService | null
 }
 
 /** What is to be known of a Namespace. */

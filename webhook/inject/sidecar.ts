@@ -1,10 +1,13 @@
-/** The sidecar's container and the volume that brings it the pod's annotations. Defaults are spelled out, so that the API server's defaulting changes nothing. */
+/** The sidecar's container and the volume that tells it of its pod. Defaults are spelled out, so that the API server's defaulting changes nothing. */
+import { SERVICE_AUDIENCE } from '../../shared/service-contract.ts'
 import {
   AGENT_COMMAND,
+  ANNOTATIONS_FILE,
   ENV,
   POD_INFO_DIR,
   POD_INFO_VOLUME,
   SIDECAR_NAME,
+  TOKEN_FILE,
   formatAssignment,
   type Assignment,
 } from '../../shared/sidecar-contract.ts'
@@ -53,13 +56,20 @@ export function sidecarContainer(parts: SidecarParts, service: ServiceSettings):
   }
 }
 
-export function podInfoVolume(): Volume {
+/** 0644: the sidecar's user is the app's, whichever that is. */
+const POD_INFO_MODE = 420
+/** The kubelet renews the token at four fifths of this. */
+const TOKEN_SECONDS = 3600
+
+/** The pod's annotations; and where there is a service to talk to, the token that says which pod talks. */
+export function podInfoVolume({ service }: Pick<Assignment, 'service'>): Volume {
   const annotations = { apiVersion: 'v1', fieldPath: 'metadata.annotations' }
-  return {
-    name: POD_INFO_VOLUME,
-    // 0644: the sidecar's user is the app's, whichever that is.
-    downwardAPI: { items: [{ path: 'annotations', fieldRef: annotations }], defaultMode: 420 },
-  }
+  const items = [{ path: ANNOTATIONS_FILE, fieldRef: annotations }]
+  const name = POD_INFO_VOLUME
+  if (service === null) return { name, downwardAPI: { items, defaultMode: POD_INFO_MODE } }
+  const token = { audience: SERVICE_AUDIENCE, expirationSeconds: TOKEN_SECONDS, path: TOKEN_FILE }
+  const sources = [{ downwardAPI: { items } }, { serviceAccountToken: token }]
+  return { name, projected: { sources, defaultMode: POD_INFO_MODE } }
 }
 
 /**

@@ -109,7 +109,7 @@ describe('inject', () => {
     expect(text).not.toMatch(/livenessProbe|readinessProbe|ephemeral-storage/)
     const added = pod.spec.volumes?.slice((deployment.pod as Pod).spec.volumes?.length)
     expect(added?.map(({ name, ...source }) => [name, Object.keys(source)])).toEqual([
-      ['holdfast-pod', ['downwardAPI']],
+      ['holdfast-pod', ['projected']],
     ])
   })
 
