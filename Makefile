@@ -2,8 +2,13 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
+VERSION := $(shell sed -n 's/^  "version": "\(.*\)",/\1/p' package.json)
+# Of no registry, so that nobody's image is ever pulled by this name: push it under yours.
+IMAGE ?= localhost/holdfast:$(VERSION)
+ARCHIVE ?= holdfast.tar
+
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: node_modules/.installed ## Install, then tell the whole story on this machine: no cluster, no S3 account
 	@npm run --silent demo
@@ -25,6 +30,22 @@ format: node_modules/.installed ## Format the sources
 
 install: node_modules/.installed ## Install the npm packages, the right Node among them
 
+image: ## Build the image with docker, podman or buildah; IMAGE=registry.example/holdfast:0.1.0 names it
+	@for engine in docker podman buildah; do \
+	  if $$engine info >/dev/null 2>&1; then \
+	    exec $$engine build -f manifests/image/Dockerfile -t $(IMAGE) \
+	      --label org.opencontainers.image.version=$(VERSION) \
+	      --label org.opencontainers.image.revision=$$(git rev-parse HEAD) .; \
+	  fi; \
+	done; \
+	echo "no docker, podman or buildah runs here: make image-tar builds the same image without an engine" >&2; exit 1
+
+image-tar: node_modules/.installed ## Build the image without an engine into ARCHIVE=holdfast.tar, which docker load, podman load and ctr images import read
+	@if [ "$$(id -u)" = 0 ] && ! { command -v strip && command -v setfattr; } >/dev/null; then \
+	  apt-get -qq update && apt-get -qq install -y --no-install-recommends attr binutils >/dev/null; \
+	fi
+	@node_modules/.bin/node manifests/image/main.ts tar $(ARCHIVE) $(IMAGE)
+
 clean: ## Remove what was installed here
 	rm -rf node_modules
 
@@ -33,4 +54,4 @@ node_modules/.installed: package.json package-lock.json
 	@npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
-.PHONY: help demo test test-long bench lint format install clean
+.PHONY: help demo test test-long bench lint format install image image-tar clean

@@ -10,8 +10,8 @@ export interface HoldfastPrograms {
 
 export async function bundleHoldfast(folder: string): Promise<HoldfastPrograms> {
   return {
-    agent: await bundleProgram('agent', folder),
-    cli: await bundleProgram('cli', folder),
-    webhook: await bundleProgram('webhook', folder),
+    agent: (await bundleProgram('agent', folder)).main,
+    cli: (await bundleProgram('cli', folder)).main,
+    webhook: (await bundleProgram('webhook', folder)).main,
   }
 }

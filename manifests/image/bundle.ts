@@ -18,27 +18,42 @@ const WORKER_URL = /new URL\('(\.{1,2}\/[^']+)\.ts', import\.meta\.url\)/g
 const REQUIRE = `import { createRequire as createRequireOfBundle } from 'node:module'
 const require = createRequireOfBundle(import.meta.url)`
 
-/** Makes `<folder>/<program>/main.mjs` and what belongs to it; whatever was there is gone. Returns the path of it. */
-export async function bundleProgram(program: Program, folder: string): Promise<string> {
+export interface Bundle {
+  /** The file that Node is started with. */
+  readonly main: string
+  /** Every file whose code is in it, from the repository's root on. */
+  readonly sources: readonly string[]
+}
+
+/** Makes `<folder>/<program>/main.mjs` and what belongs to it; whatever was there is gone. */
+export async function bundleProgram(program: Program, folder: string): Promise<Bundle> {
   const outdir = path.join(folder, program)
   await rm(outdir, { recursive: true, force: true })
   return bundle(path.join(REPOSITORY, program, 'main.ts'), outdir)
 }
 
-/** Makes `<outdir>/<name of the entry>.mjs` and what belongs to it. Returns the path of it. */
-export async function bundle(entry: string, outdir: string): Promise<string> {
+/** Makes `<outdir>/<name of the entry>.mjs` and what belongs to it. */
+export async function bundle(entry: string, outdir: string): Promise<Bundle> {
   // Workers are found while their parents are bundled, and may have workers of their own.
+  let sources: string[] = []
   for (let entries = new Set([entry]), known = 0; known < entries.size;) {
     known = entries.size
-    entries = await bundleEntries([...entries], outdir)
+    ;({ entries, sources } = await bundleEntries([...entries], outdir))
   }
-  return path.join(outdir, `${entryName(entry)}.mjs`)
+  return { main: path.join(outdir, `${entryName(entry)}.mjs`), sources }
 }
 
-/** Resolves to the entries and the worker programs that their code names. */
-async function bundleEntries(entries: readonly string[], outdir: string): Promise<Set<string>> {
+interface BundledEntries {
+  /** Those asked for, and the worker programs that their code names. */
+  readonly entries: Set<string>
+  readonly sources: string[]
+}
+
+async function bundleEntries(entries: readonly string[], outdir: string): Promise<BundledEntries> {
   const found = new Set(entries)
-  await esbuild.build({
+  const { metafile } = await esbuild.build({
+    absWorkingDir: REPOSITORY,
+    metafile: true,
     entryPoints: Object.fromEntries(entries.map((file) => [entryName(file), file])),
     plugins: [workersBesideTheirParents((file) => found.add(file))],
     outdir,
@@ -57,7 +72,7 @@ async function bundleEntries(entries: readonly string[], outdir: string): Promis
     legalComments: 'external',
     logLevel: 'error',
   })
-  return found
+  return { entries: found, sources: Object.keys(metafile.inputs) }
 }
 
 function entryName(file: string): string {
@@ -79,10 +94,3 @@ function workersBesideTheirParents(onWorker: (file: string) => void): esbuild.Pl
     },
   }
 }
-
-/** By hand: `node manifests/image/bundle.ts FOLDER`. */
-async function main(folder: string): Promise<void> {
-  for (const program of PROGRAMS) await bundleProgram(program, folder)
-}
-
-if (import.meta.main) await main(path.resolve(process.argv[2] ?? 'dist'))

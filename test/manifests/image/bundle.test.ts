@@ -78,7 +78,7 @@ describe('a bundled program', () => {
       join(sources, 'inner.ts'),
       `import { parentPort } from 'node:worker_threads'\nparentPort!.postMessage('somebody')`,
     )
-    const main = await bundle(join(sources, 'starter.ts'), join(folder, 'started'))
+    const { main } = await bundle(join(sources, 'starter.ts'), join(folder, 'started'))
     await rm(sources, { recursive: true })
     expect(await run(main)).toEqual({ code: 0, said: 'somebody hears\n' })
   })
