@@ -197,7 +197,7 @@ class ArchiveRun implements ChunkKeeper {
     if (entry.database === true) return this.#readDatabase(entry)
     if (entry.sizeBytes > SMALL_BYTES) return this.#readLarge(entry)
     try {
-      const read = readSmall(locationOf(this.#layout, entry.name), this)
+      const read = readSmall(locationOf(this.#layout, entry.name), this, this.#clock)
       if (read === 'again') return this.#readLarge(entry)
       this.#take(entry, read)
     } catch (error) {

@@ -1,6 +1,7 @@
 /** Reads an open file in windows, and cuts it into chunks and holes. */
 import { readSync } from 'node:fs'
-import type { ChunkRef } from '../../shared/repository/entry.ts'
+import type { ChunkRef, StoredChunk } from '../../shared/repository/entry.ts'
+import { isHole } from '../../shared/repository/entry.ts'
 import { MAX_CHUNK_BYTES, cutLength } from './chunker.ts'
 import type { ChunkKeeper } from './stable-read.ts'
 
@@ -49,15 +50,10 @@ export class ChunkReader {
   }
 
   #fill(wanted: number): number {
-    let filled = left.by === this ? left.to - left.from : 0
-    if (filled > 0) WINDOW.copyWithin(0, left.from, left.to)
+    const known = left.by === this ? left.to - left.from : 0
+    if (known > 0) WINDOW.copyWithin(0, left.from, left.to)
     left.by = this
-    while (filled < wanted) {
-      const n = readSync(this.#fd, WINDOW, filled, wanted - filled, this.sizeBytes + filled)
-      if (n === 0) break
-      filled += n
-    }
-    return filled
+    return fillWindow(this.#fd, known, wanted, this.sizeBytes)
   }
 
   /** Cuts all of `bytes` at the end of the file, else as long as a cut is certain. Returns how many bytes it has cut. */
@@ -81,6 +77,57 @@ export class ChunkReader {
       this.chunks[this.chunks.length - 1] = { hole: last.hole + bytes }
     else this.chunks.push({ hole: bytes })
   }
+}
+
+/**
+ * Reads once more what was cut into these chunks, one at a time: is each byte what it was then? Cutting costs more than
+ * reading, so the cuts are taken over.
+ */
+export function* recheck(
+  fd: number,
+  chunks: readonly ChunkRef[],
+  keeper: ChunkKeeper,
+): Generator<void, boolean> {
+  let at = 0
+  for (const chunk of chunks) {
+    const length = isHole(chunk) ? chunk.hole : chunk.lengthBytes
+    const isAlike = isHole(chunk)
+      ? isHoleAt(fd, at, length)
+      : sameChunk(chunk, readAt(fd, at, length), keeper)
+    if (!isAlike) return false
+    at += length
+    yield
+  }
+  return true
+}
+
+function sameChunk(chunk: StoredChunk, bytes: Buffer, keeper: ChunkKeeper): boolean {
+  if (bytes.length !== chunk.lengthBytes) return false
+  const now = keeper.keep(bytes)
+  return !isHole(now) && now.id === chunk.id
+}
+
+function isHoleAt(fd: number, from: number, length: number): boolean {
+  for (let at = from; at < from + length; at += HOLE_BYTES)
+    if (!readAt(fd, at, Math.min(HOLE_BYTES, from + length - at)).equals(ZEROS)) return false
+  return true
+}
+
+/** Good until the next read; fewer bytes where the file ends before. */
+function readAt(fd: number, at: number, length: number): Buffer {
+  left.by = undefined
+  return WINDOW.subarray(0, fillWindow(fd, 0, length, at))
+}
+
+/** Reads into the window behind the `known` bytes in it, as far as the file goes. Returns how many bytes are in it then. */
+function fillWindow(fd: number, known: number, wanted: number, at: number): number {
+  let filled = known
+  while (filled < wanted) {
+    const n = readSync(fd, WINDOW, filled, wanted - filled, at + filled)
+    if (n === 0) break
+    filled += n
+  }
+  return filled
 }
 
 function leadingHole(bytes: Buffer): number {

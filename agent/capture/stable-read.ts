@@ -1,15 +1,19 @@
 /**
  * Reads one file so that what is kept is what the file was at one moment: open without following links, fstat, read,
- * fstat again and lstat of the path; size, mtime and ctime must be the same. A file that only grows (a log) is kept as
- * far as it reached when it was opened. One that changes each time is kept as last read, and said to be unstable.
+ * fstat again and lstat of the path; size, mtime and ctime must be the same. A file that changed so lately that the same
+ * times prove nothing is read twice: alike both times, it is what it was between the two. A file that only grows (a log)
+ * is kept as far as it reached when it was opened. One that changes each time is kept as last read, and said to be
+ * unstable.
  */
 import type { BigIntStats } from 'node:fs'
 import { closeSync, constants, fstatSync, lstatSync, openSync } from 'node:fs'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Clock } from '../../shared/clock.ts'
 import type { ChunkRef } from '../../shared/repository/entry.ts'
 import { isHole } from '../../shared/repository/entry.ts'
 import { fsPath } from '../volume/raw-path.ts'
-import { ChunkReader } from './chunk-reader.ts'
+import { ChunkReader, recheck } from './chunk-reader.ts'
+import { inWritingSinceNs } from './doubt.ts'
 
 /** Where the bytes of chunks go. */
 export interface ChunkKeeper {
@@ -27,6 +31,8 @@ export interface StableRead {
   readonly stable: boolean
 }
 
+/** Others get a turn of the event loop after so many chunks were read for the second time. */
+const TURN_CHUNKS = 8
 /** Waits before the second and later attempts. */
 const RETRY_WAITS_MS = [20, 100, 400]
 
@@ -47,7 +53,7 @@ export async function readStable(
   for (let attempt = 0; ; attempt += 1) {
     const room = keeper.room()
     if (room !== undefined) await room
-    const read = await readOnce(location, keeper, previous)
+    const read = await readOnce(location, keeper, clock, previous)
     if (read === undefined || read.stable) return read
     const waitMs = RETRY_WAITS_MS[attempt]
     if (waitMs === undefined) return read
@@ -60,15 +66,22 @@ export async function readStable(
  * As `readStable`, of a file so small that nothing has to be waited for; 'again' where it has to be read once more.
  * Synchronous calls: of many small files, promises would cost more than the reading.
  */
-export function readSmall(location: string, keeper: ChunkKeeper): StableRead | 'again' | undefined {
+export function readSmall(
+  location: string,
+  keeper: ChunkKeeper,
+  clock: Clock,
+): StableRead | 'again' | undefined {
   const fd = openFile(location)
   if (fd === undefined) return undefined
   try {
     const stat = fstatSync(fd, { bigint: true })
     if (!stat.isFile()) return undefined
+    const isYoung = mayBeInWriting(stat, clock)
     const reader = new ChunkReader(fd, Number(stat.size), isSparse(stat), keeper)
     while (reader.next());
-    return isUnchanged(fd, stat, location, reader) ? resultOf(stat, reader, true) : 'again'
+    if (!isUnchanged(fd, stat, location, reader)) return 'again'
+    if (isYoung && !isAlikeAtOnce(fd, reader.chunks, keeper)) return 'again'
+    return resultOf(stat, reader, true)
   } finally {
     closeSync(fd)
   }
@@ -77,6 +90,7 @@ export function readSmall(location: string, keeper: ChunkKeeper): StableRead | '
 async function readOnce(
   location: string,
   keeper: ChunkKeeper,
+  clock: Clock,
   previous: StableRead | undefined,
 ): Promise<StableRead | undefined> {
   const fd = openFile(location)
@@ -84,6 +98,7 @@ async function readOnce(
   try {
     const stat = fstatSync(fd, { bigint: true })
     if (!stat.isFile()) return undefined
+    const isYoung = mayBeInWriting(stat, clock)
     const reader = new ChunkReader(fd, Number(stat.size), isSparse(stat), keeper)
     while (reader.next()) {
       const room = keeper.room()
@@ -92,7 +107,8 @@ async function readOnce(
     const read: Attempt = { ...resultOf(stat, reader, isUnchanged(fd, stat, location, reader)), fd }
     if (!read.stable && previous !== undefined && continues(read, previous, keeper))
       return { ...previous, stable: true }
-    return resultOf(stat, reader, read.stable)
+    const stable = read.stable && (!isYoung || (await isAlike(fd, reader.chunks, keeper)))
+    return resultOf(stat, reader, stable)
   } finally {
     closeSync(fd)
   }
@@ -132,6 +148,28 @@ function isUnchanged(
   if (!isSame(before, fstatSync(fd, { bigint: true }))) return false
   const named = lstatSync(fsPath(location), { bigint: true, throwIfNoEntry: false })
   return named !== undefined && isSame(before, named)
+}
+
+/** Its times were set when a call began that may still be writing. */
+function mayBeInWriting({ ctimeNs, size }: BigIntStats, clock: Clock): boolean {
+  return ctimeNs > inWritingSinceNs(clock.now(), Number(size))
+}
+
+/** Read once more, its bytes are those that these chunks were cut from. */
+async function isAlike(fd: number, chunks: readonly ChunkRef[], keeper: ChunkKeeper) {
+  const reading = recheck(fd, chunks, keeper)
+  for (let turn = 1; ; turn += 1) {
+    const { done, value } = reading.next()
+    if (done === true) return value
+    if (turn % TURN_CHUNKS === 0) await nextTurn()
+  }
+}
+
+function isAlikeAtOnce(fd: number, chunks: readonly ChunkRef[], keeper: ChunkKeeper): boolean {
+  const reading = recheck(fd, chunks, keeper)
+  let step = reading.next()
+  while (step.done !== true) step = reading.next()
+  return step.value
 }
 
 function isSame(before: BigIntStats, stat: BigIntStats): boolean {

@@ -16,6 +16,7 @@ import type { Scan } from '../capture/scanner.ts'
 import { Walker, scan } from '../capture/scanner.ts'
 import type { Survey } from '../capture/survey.ts'
 import { surveyAll, surveyDirty } from '../capture/survey.ts'
+import { WrittenNames } from '../capture/written-names.ts'
 import type { Fault } from '../../shared/repository/entry.ts'
 import type { AttributeTools } from '../volume/attribute-tools.ts'
 import type { Layout, VolumeRoot } from '../volume/layout.ts'
@@ -50,6 +51,7 @@ export class AppState {
   leftMuch = false
   /** Where something may differ from the held version: hints that no picture has answered yet. */
   readonly #unapplied = new DirtyNames()
+  readonly #written: WrittenNames
   /** How long the last survey of the whole took, without what was read and stored after it. */
   scanMs = 0
   /** Monotonic time of the last survey of the whole. */
@@ -64,6 +66,7 @@ export class AppState {
     this.layout = layout
     this.tools = tools
     this.#clock = clock
+    this.#written = new WrittenNames(layout)
     this.#identityAtStart = identityOf(layout)
   }
 
@@ -173,8 +176,10 @@ export class AppState {
   ): Promise<Survey> {
     const taken = this.#hints?.take() ?? 'all'
     this.#unapplied.add(taken)
+    this.#written.add(taken)
     const hints = this.#hints
-    const options = { doubtful: doubted, hints, uid: process.geteuid?.() ?? 0 }
+    const doubtful = new Set([...doubted, ...this.#written.all])
+    const options = { doubtful, hints, uid: process.geteuid?.() ?? 0 }
     const dirty = this.#unapplied.all()
     if (held.isSeen && hints?.reliable === true && dirty !== 'all') {
       const survey = await surveyDirty(this.layout, held, dirty, options)
@@ -229,6 +234,7 @@ export class AppState {
         this.#toStore = new Set()
         moveMoments(held, capture)
         this.#unapplied.take()
+        this.#written.clear()
       },
     }
   }

@@ -197,18 +197,18 @@ describe('between scan and reading', () => {
     volume.clock = systemClock
     await volume.commit()
     writeFileSync(volume.at('a'), 'changed')
-    let reads = 0
+    let asked = 0
     volume.clock = {
       ...systemClock,
-      // Asked once for each file that was read: the second name is read after another change.
+      // Asked before and after each file is read: the second name is read after another change.
       now: () => {
-        reads += 1
-        if (reads === 1) writeFileSync(volume.at('a'), 'changed again')
+        asked += 1
+        if (asked === 2) writeFileSync(volume.at('a'), 'changed again')
         return new Date()
       },
     }
     await volume.commit()
-    expect(reads).toBe(2)
+    expect(asked).toBeGreaterThanOrEqual(4)
     expect(held('0/b')).toEqual({ ...held('0/a'), name: '0/b', hardLinkOf: '0/a' })
   })
 })

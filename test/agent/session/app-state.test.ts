@@ -85,3 +85,16 @@ it('the first picture of another held version is one of the whole, and so is one
   volume.held = new TempVolume({ sameAs: volume }).held
   expect(namesIn(await take()).toSorted()).toEqual(['0/a', '0/unhinted'])
 })
+
+it('a file that a hint names is read again, whatever its times say, also where the whole is surveyed', async () => {
+  write('a', 'one')
+  write('b', 'two')
+  apply(await take())
+  marks.mark(volume.dir, 'a')
+  expect([...(await take()).refreshed.keys()]).toEqual(['0/a'])
+  state.distrustHints()
+  const picture = await take()
+  expect([...picture.refreshed.keys()]).toEqual(['0/a'])
+  apply(picture)
+  expect([...(await take()).refreshed.keys()]).toEqual([])
+})
