@@ -3,7 +3,7 @@
 import { pino } from 'pino'
 import { HoldfastError } from '../shared/errors.ts'
 import { admit } from './admission/admit-pod.ts'
-import { namespacePoliciesFromFile } from './admission/namespace-policies.ts'
+import { namespacePoliciesFromFile } from './admission/namespace-file.ts'
 import { readKeyPair, watchKeyPair, type KeyPair } from './certificates/key-pair-files.ts'
 import { readConfig, type WebhookConfig } from './config.ts'
 import type { ServiceSettings } from './inject/injection-context.ts'

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { namespacePoliciesFromFile } from '../../../webhook/admission/namespace-policies.ts'
+import { namespacePoliciesFromFile } from '../../../webhook/admission/namespace-file.ts'
 
 let directory: string
 

@@ -1,0 +1,11 @@
+import type { Resource } from './cluster-api.ts'
+
+export const NAMESPACES: Resource = { group: '', version: 'v1', plural: 'namespaces' }
+export const SECRETS: Resource = { group: '', version: 'v1', plural: 'secrets' }
+export const LEASES: Resource = { group: 'coordination.k8s.io', version: 'v1', plural: 'leases' }
+const ADMISSION = { group: 'admissionregistration.k8s.io', version: 'v1' }
+export const MUTATING_WEBHOOKS: Resource = { ...ADMISSION, plural: 'mutatingwebhookconfigurations' }
+export const VALIDATING_WEBHOOKS: Resource = {
+  ...ADMISSION,
+  plural: 'validatingwebhookconfigurations',
+}
