@@ -1,0 +1,25 @@
+{{- define "holdfast.workloadRules" -}}
+- apiGroups: [apps]
+  apiVersions: [v1]
+  resources: [deployments, statefulsets, daemonsets]
+  operations: [CREATE, UPDATE]
+  scope: Namespaced
+- apiGroups: [batch]
+  apiVersions: [v1]
+  resources: [jobs, cronjobs]
+  operations: [CREATE, UPDATE]
+  scope: Namespaced
+{{- end }}
+
+{{- /* CEL: the pod template of `object` or `oldObject`; a CronJob's lies deeper. */ -}}
+{{- define "holdfast.template" -}}
+(request.kind.kind == 'CronJob' ? {{ . }}.spec.jobTemplate.spec.template : {{ . }}.spec.template)
+{{- end }}
+
+{{- define "holdfast.templateChanged" -}}
+# Deleting (the garbage collector takes a finalizer off), annotating and scaling never ask us.
+- name: template-changed
+  expression: >-
+    oldObject == null ||
+    {{ include "holdfast.template" "object" }} != {{ include "holdfast.template" "oldObject" }}
+{{- end }}
