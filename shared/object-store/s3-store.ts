@@ -1,6 +1,6 @@
 import { HoldfastError } from '../errors.ts'
 import { checkFolder, checkKey, checkPrefix } from './object-key.ts'
-import type { ObjectStore } from './object-store.ts'
+import { AccessDeniedError, type ObjectStore } from './object-store.ts'
 import { connectS3, type S3Place, type S3Timeouts } from './s3-client.ts'
 import { toS3StoreError } from './s3-error.ts'
 import { listFolders, listObjects } from './s3-listing.ts'
@@ -40,7 +40,14 @@ export async function createS3Store(options: S3StoreOptions): Promise<ObjectStor
     },
     get: async (key, range) => {
       checkKey(key)
-      return run(`read ${root}${key}`, () => readObject(place, key, range))
+      const read = async () => run(`read ${root}${key}`, () => readObject(place, key, range))
+      try {
+        return await read()
+      } catch (error) {
+        if (!(error instanceof AccessDeniedError)) throw error
+        // Listed by now, it may have been created in between: what is said of it now stands.
+        return (await isNotListed(place, key)) ? undefined : read()
+      }
     },
     list: async (listed, listing = {}) => {
       checkPrefix(listed)
@@ -54,5 +61,18 @@ export async function createS3Store(options: S3StoreOptions): Promise<ObjectStor
       checkKey(key)
       return run(`delete ${root}${key}`, () => deleteObject(place, key))
     },
+  }
+}
+
+/**
+ * Who may list a prefix alone is told 403 of what is not there, by some servers (Ceph before 2026), where others look
+ * at the prefix and say 404. The listing says which it was: it shows the whole prefix, or is refused itself.
+ */
+async function isNotListed(place: S3Place, key: string): Promise<boolean> {
+  try {
+    const first = await listObjects(place, key, { limit: 1 })
+    return !first.some((object) => object.key === key)
+  } catch {
+    return false // not allowed to know: then the refusal to read stands
   }
 }

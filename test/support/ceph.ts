@@ -20,6 +20,8 @@ export interface CephAccess {
   readonly bucket: string
   readonly accessKeyId: string
   readonly secretAccessKey: string
+  /** Its configuration: what `radosgw-admin` needs to make further users. */
+  readonly conf: string
 }
 
 export interface Ceph {
@@ -94,13 +96,19 @@ async function boot(dir: string, daemons: ChildProcess[]): Promise<CephAccess> {
   await run(dir, 'radosgw-admin', ['-c', conf, 'user', 'create', ...user, ...userKeys])
   const gateway = daemon('radosgw', '-n', 'client.rgw')
   await waitFor('the S3 gateway listens', gateway, () => accepts(s3Port))
-  const access = { endpoint: `http://127.0.0.1:${s3Port}`, bucket: 'holdfast-test', ...keys }
+  const access = { endpoint: `http://127.0.0.1:${s3Port}`, bucket: 'holdfast-test', ...keys, conf }
   await createBucket(access)
   return access
 }
 
-async function createBucket({ endpoint, bucket, ...credentials }: CephAccess): Promise<void> {
+async function createBucket({
+  endpoint,
+  bucket,
+  accessKeyId,
+  secretAccessKey,
+}: CephAccess): Promise<void> {
   const region = 'us-east-1'
+  const credentials = { accessKeyId, secretAccessKey }
   const client = new S3Client({ endpoint, region, credentials, forcePathStyle: true })
   await client.send(new CreateBucketCommand({ Bucket: bucket }))
   client.destroy()
