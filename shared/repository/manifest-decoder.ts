@@ -4,6 +4,7 @@ import { CorruptObjectError } from '../errors.ts'
 import type { ChunkRef, Entry, Fault, PackedFrame } from './entry.ts'
 import { MAX_FRAME_BYTES } from './frame.ts'
 import { SELF } from './manifest.ts'
+import { usualFile } from './usual-line.ts'
 
 const Count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(Number.MAX_SAFE_INTEGER))
 const InFrame = v.pipe(Count, v.maxValue(MAX_FRAME_BYTES))
@@ -78,7 +79,7 @@ function isSafeName(name: string): boolean {
   return (
     /^(0|[1-9]\d{0,4})$/.test(root ?? '') &&
     !name.includes('\0') &&
-    !NO_BYTE.test(name) &&
+    (name.isWellFormed() || !NO_BYTE.test(name)) &&
     parts.every((part) => part !== '' && part !== '.' && part !== '..' && isShort(part))
   )
 }
@@ -133,7 +134,7 @@ export class ManifestDecoder {
   }
 
   #decodeEntry(value: unknown): ManifestLine {
-    const entry = expect(this.#key, EntryLine, value)
+    const entry = usualFile(value, isSafeName) ?? expect(this.#key, EntryLine, value)
     if (entry.type === 'gone') return { kind: 'gone', name: entry.name }
     if (entry.type !== 'file') return { kind: 'entry', entry }
     const chunks = decodeChunks(this.#key, entry, this.#packs ?? [], this.#places)
@@ -158,17 +159,19 @@ function isObjectWith(value: unknown, key: string): boolean {
   return typeof value === 'object' && value !== null && key in value
 }
 
-function* linesOf(bytes: Buffer): Generator<Buffer> {
-  for (let from = 0; from < bytes.length;) {
-    const end = bytes.indexOf(10, from)
-    yield bytes.subarray(from, end < 0 ? bytes.length : end)
-    from = end < 0 ? bytes.length : end + 1
+/** Of the block as a whole: a Buffer for each line costs more than to read it. */
+function* linesOf(block: Buffer): Generator<string> {
+  const text = block.toString()
+  for (let from = 0; from < text.length;) {
+    const end = text.indexOf('\n', from)
+    yield text.slice(from, end < 0 ? text.length : end)
+    from = end < 0 ? text.length : end + 1
   }
 }
 
-function parseLine(key: string, line: Buffer): unknown {
+function parseLine(key: string, line: string): unknown {
   try {
-    return JSON.parse(line.toString())
+    return JSON.parse(line)
   } catch (cause) {
     throw new CorruptObjectError(key, 'a line of its manifest is no JSON', { cause })
   }
