@@ -7,14 +7,10 @@
 import type { Vault } from '../../shared/encryption/vault.ts'
 import { isNamed } from '../../shared/encryption/vault.ts'
 import { CorruptObjectError } from '../../shared/errors.ts'
-import type { ObjectStore } from '../../shared/object-store/object-store.ts'
-import type { Patience } from '../../shared/patience.ts'
-import { untilReachable } from '../../shared/patience.ts'
 import type { PackedFrame, StoredChunk } from '../../shared/repository/entry.ts'
 import { openFrameAside } from '../../shared/repository/frame.ts'
-import { locateMoved } from '../../shared/repository/moved-pack.ts'
 import { packKey } from '../../shared/repository/object-keys.ts'
-import type { StreamName } from '../../shared/stream-name.ts'
+import type { ObjectReader } from './object-reader.ts'
 import { Recent } from './recent.ts'
 
 const RANGE_BYTES = 4 * 1024 * 1024
@@ -39,11 +35,9 @@ interface Place {
 }
 
 export class ChunkSource {
+  readonly reader: ObjectReader
   /** Opens the version whose chunks these are, and names them. */
   readonly vault: Vault
-  readonly #store: ObjectStore
-  readonly #stream: StreamName
-  readonly #patience: Patience
   /** Frames in the order in which they will be asked for, each once. */
   readonly #order: Place[] = []
   readonly #numbers = new Map<string, number>()
@@ -51,21 +45,14 @@ export class ChunkSource {
   readonly #frames = new Recent<number, Promise<Buffer>>(MAX_FRAMES)
   /** The last frame that was read from. */
   #current: { number: number; plain: Buffer } | undefined
-  /** Bytes received from the store. */
-  fetchedBytes = 0
 
-  /** @param wanted the chunks in the order in which `read` will be asked for them. */
-  constructor(
-    store: ObjectStore,
-    stream: StreamName,
-    wanted: Iterable<StoredChunk>,
-    patience: Patience,
-    vault: Vault,
-  ) {
+  constructor(reader: ObjectReader, vault: Vault) {
+    this.reader = reader
     this.vault = vault
-    this.#store = store
-    this.#stream = stream
-    this.#patience = patience
+  }
+
+  /** The chunks in the order in which `read` will be asked for them. */
+  announce(wanted: Iterable<StoredChunk>): void {
     for (const { frame } of wanted) this.#numberOf(frame)
   }
 
@@ -86,7 +73,7 @@ export class ChunkSource {
     const bytes = plain.subarray(chunk.start, chunk.start + chunk.lengthBytes)
     if (isNamed(this.vault, bytes, chunk.id)) return bytes
     throw new CorruptObjectError(
-      packKey(this.#stream, chunk.frame.pack),
+      packKey(this.reader.stream, chunk.frame.pack),
       `chunk ${chunk.id} does not match its hash`,
     )
   }
@@ -128,37 +115,12 @@ export class ChunkSource {
   }
 
   async #decode({ frame, range }: Place): Promise<Buffer> {
-    const body = await this.#bodies.get(range, () => this.#fetch(range))
+    const body = await this.#bodies.get(range, () =>
+      this.reader.range(range.pack, range.offset, range.end),
+    )
     const start = frame.offset - range.offset
     const stored =
-      body?.subarray(start, start + frame.storedBytes) ?? (await this.#fetchMoved(frame))
-    return openFrameAside(this.vault, packKey(this.#stream, range.pack), stored, frame)
-  }
-
-  /** Undefined when there is no such object any more. */
-  async #fetch({ pack, offset, end }: Range): Promise<Buffer | undefined> {
-    const key = packKey(this.#stream, pack)
-    const range = { offset, lengthBytes: end - offset }
-    const object = await untilReachable(() => this.#store.get(key, range), this.#patience)
-    this.fetchedBytes += object?.body.length ?? 0
-    return object?.body
-  }
-
-  /** The stored bytes of a frame whose pack was compacted, from where they lie now. */
-  async #fetchMoved({ pack, offset, storedBytes }: PackedFrame): Promise<Buffer> {
-    let lookedIn: string | undefined
-    for (;;) {
-      const moved = await untilReachable(
-        () => locateMoved(this.#store, this.#stream, pack),
-        this.#patience,
-      )
-      const now = moved?.offsets.get(offset)
-      // Moved on, and removed, since it was looked up: it is elsewhere by now.
-      if (moved === undefined || now === undefined || moved.to === lookedIn)
-        throw new CorruptObjectError(packKey(this.#stream, pack), 'it is not there any more')
-      lookedIn = moved.to
-      const body = await this.#fetch({ pack: moved.to, offset: now, end: now + storedBytes })
-      if (body !== undefined) return body
-    }
+      body?.subarray(start, start + frame.storedBytes) ?? (await this.reader.moved(frame))
+    return openFrameAside(this.vault, packKey(this.reader.stream, range.pack), stored, frame)
   }
 }

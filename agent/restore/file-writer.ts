@@ -1,18 +1,12 @@
-/** The only place that writes users' files. Each file: temporary, verified bytes, metadata, rename. */
-import { randomBytes } from 'node:crypto'
+/** Entries one by one: files of which a part is there already, directories, links, and what goes. */
 import {
   chmodSync,
   closeSync,
   constants,
-  fchmodSync,
-  fchownSync,
   fsyncSync,
   ftruncateSync,
-  futimesSync,
-  lchownSync,
   linkSync,
   lstatSync,
-  lutimesSync,
   mkdirSync,
   openSync,
   readSync,
@@ -20,20 +14,18 @@ import {
   rmdirSync,
   symlinkSync,
   unlinkSync,
-  writeSync,
 } from 'node:fs'
 import type { Vault } from '../../shared/encryption/vault.ts'
 import { isNamed } from '../../shared/encryption/vault.ts'
 import { HoldfastError } from '../../shared/errors.ts'
-import type { Entry, FileEntry, StoredChunk } from '../../shared/repository/entry.ts'
-import { isHole, microseconds } from '../../shared/repository/entry.ts'
-import { temporaryName } from '../volume/layout.ts'
+import type { FileEntry, StoredChunk } from '../../shared/repository/entry.ts'
+import { isHole } from '../../shared/repository/entry.ts'
 import { encodeName, fsPath } from '../volume/raw-path.ts'
+import type { OnOwnerLost } from './file-metadata.ts'
+import { setOpenFileMetadata } from './file-metadata.ts'
 import { SlicedChunks } from './sliced-chunks.ts'
+import { openNew, temporaryBeside, writeAll } from './temporary-file.ts'
 import { inWriteOrder } from './write-order.ts'
-
-/** An owner that could not be given back, for want of the right to: listed, never fatal. */
-export type OnOwnerLost = (entry: Entry) => void
 
 /** Brings a chunk's verified bytes, at once where they are at hand; they are good until the next call. */
 export type FetchChunk = (chunk: StoredChunk) => Buffer | Promise<Buffer>
@@ -65,9 +57,8 @@ export async function writeFile(
   fetch: FetchChunk,
   options: WriteOptions,
 ): Promise<void> {
-  const temporary = `${location.slice(0, location.lastIndexOf('/'))}/${nextTemporaryName()}`
-  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
-  const fd = openSync(fsPath(temporary), flags, 0o600)
+  const temporary = temporaryBeside(location)
+  const fd = openNew(temporary)
   try {
     try {
       await writeChunks(fd, entry, present, fetch)
@@ -82,14 +73,6 @@ export async function writeFile(
     unlinkSync(fsPath(temporary))
     throw error
   }
-}
-
-/** Names are drawn once, and counted: drawing each would cost more than the small files themselves. */
-const PROCESS_ID = randomBytes(4).toString('hex')
-let temporaries = 0
-function nextTemporaryName(): string {
-  temporaries = (temporaries + 1) % 2 ** 32
-  return temporaryName(PROCESS_ID + temporaries.toString(16).padStart(8, '0'))
 }
 
 async function writeChunks(
@@ -135,44 +118,6 @@ function copyOf({ fd, vault, offsets }: OpenPresent, chunk: StoredChunk): Buffer
   return length === bytes.length && isNamed(vault, bytes, chunk.id) ? bytes : undefined
 }
 
-function writeAll(fd: number, bytes: Buffer, position: number): void {
-  for (let done = 0; done < bytes.length;)
-    done += writeSync(fd, bytes, done, bytes.length - done, position + done)
-}
-
-/** Owner first: changing it clears setuid and setgid. */
-function setOpenFileMetadata(fd: number, entry: FileEntry, onOwnerLost: OnOwnerLost): void {
-  chown(entry, onOwnerLost, (uid, gid) => {
-    fchownSync(fd, uid, gid)
-  })
-  fchmodSync(fd, entry.mode)
-  futimesSync(fd, seconds(entry.mtimeNs), seconds(entry.mtimeNs))
-}
-
-/** Where the owner cannot be given back, the group may be. */
-function chown(
-  entry: Entry,
-  onOwnerLost: OnOwnerLost,
-  set: (uid: number, gid: number) => void,
-): void {
-  if (isPermitted(() => set(entry.uid, entry.gid))) return
-  onOwnerLost(entry)
-  isPermitted(() => set(UNCHANGED, entry.gid))
-}
-
-/** To chown(2): leave it as it is. */
-const UNCHANGED = -1
-
-function isPermitted(run: () => void): boolean {
-  try {
-    run()
-    return true
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EPERM') throw error
-    return false
-  }
-}
-
 /** Makes a directory; `withParents` for a declared path, above which nothing is ours. */
 export function makeDirectory(location: string, withParents: boolean): void {
   mkdirSync(fsPath(location), { mode: 0o700, recursive: withParents })
@@ -212,32 +157,4 @@ export function remove(location: string, type: 'file' | 'directory' | 'symlink')
     const stays = type === 'directory' && (code === 'ENOTEMPTY' || code === 'EBUSY')
     if (code !== 'ENOENT' && !stays) throw error
   }
-}
-
-/** Sets what differs: owner, mode, mtime. Never follows a link. What belongs to somebody else stays as it is (a volume's root). */
-export function setMetadata(location: string, entry: Entry, onOwnerLost: OnOwnerLost): void {
-  const path = fsPath(location)
-  const there = lstatSync(path, { bigint: true })
-  if (Number(there.uid) !== entry.uid || Number(there.gid) !== entry.gid)
-    chown(entry, onOwnerLost, (uid, gid) => {
-      lchownSync(path, uid, gid)
-    })
-  const isMine = isPermitted(() => {
-    const mode = lstatSync(path).mode & 0o7777
-    if (entry.type !== 'symlink' && mode !== entry.mode) chmodSync(path, entry.mode)
-    if (microseconds(there.mtimeNs) !== microseconds(entry.mtimeNs))
-      lutimesSync(path, seconds(entry.mtimeNs), seconds(entry.mtimeNs))
-  })
-  if (!isMine) onOwnerLost(entry)
-}
-
-/**
- * Node takes seconds as a double, of which the system keeps whole nanoseconds: chosen so that the microseconds are
- * exact. As text, because a negative number (before 1970) would be taken for "now".
- */
-function seconds(ns: bigint): string {
-  const us = Number(microseconds(ns))
-  const nearest = us / 1e6
-  const kept = Math.floor(Math.trunc((nearest % 1) * 1e9) / 1000)
-  return String(kept === us - Math.trunc(nearest) * 1e6 ? nearest : nearest + 2.5e-7)
 }

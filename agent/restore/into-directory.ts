@@ -11,10 +11,12 @@ import type { AttributeTools } from '../volume/attribute-tools.ts'
 import type { Layout } from '../volume/layout.ts'
 import { displayPath } from '../volume/layout.ts'
 import { ChunkSource } from './chunk-source.ts'
+import { ObjectReader } from './object-reader.ts'
 import { inspect } from './present.ts'
 import type { RestorePlan } from './restore-plan.ts'
-import { chunksToFetch, planRestore } from './restore-plan.ts'
-import type { RestoreProgress, RestoreResult } from './restorer.ts'
+import { planRestore } from './restore-plan.ts'
+import type { RestoreProgress } from './progress.ts'
+import type { RestoreResult } from './restorer.ts'
 import { runRestore } from './restorer.ts'
 import { requireSpace } from './space.ts'
 
@@ -65,13 +67,8 @@ export async function runInto(
   },
   onProgress: (progress: RestoreProgress) => void,
 ): Promise<RestoreResult & { fetchedBytes: number }> {
-  const source = new ChunkSource(
-    from.store,
-    from.stream,
-    chunksToFetch(plan),
-    from.patience,
-    from.vault,
-  )
+  const reader = new ObjectReader(from.store, from.stream, from.patience)
+  const source = new ChunkSource(reader, from.vault)
   const result = await runRestore(layout, plan, source, onProgress, from.tools)
-  return { ...result, fetchedBytes: source.fetchedBytes }
+  return { ...result, fetchedBytes: reader.fetchedBytes }
 }

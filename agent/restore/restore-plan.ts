@@ -8,8 +8,8 @@ import type { EntryTable } from '../../shared/repository/entry-table.ts'
 import { isAtOrBelow } from '../../shared/repository/entry-table.ts'
 import { MAX_FRAME_BYTES } from '../../shared/repository/frame.ts'
 import type { ScannedEntry } from '../capture/scanner.ts'
+import { chunksToFetch, sumOfFrames } from './bytes-to-fetch.ts'
 import type { Present } from './present.ts'
-import { inWriteOrder } from './write-order.ts'
 import { databasesToClear } from './stale-logs.ts'
 
 export interface RestorePlan {
@@ -222,11 +222,15 @@ function metadataRows(
   return named.toSorted((a, b) => (a.name < b.name ? 1 : -1)).map(({ row }) => row)
 }
 
-/** So that packs are read from front to back. */
+/** So that packs are read from front to back, and one after the other as they were written: their names say nothing of that. */
 function inOrderOfSource(target: EntryTable, rows: readonly number[]): number[] {
   const frames = rows.map((row) => firstStored(target, row)?.frame)
   const known = new Set(frames.filter((frame) => frame !== undefined))
-  const ranks = new Map([...known].toSorted(compareFrames).map((frame, i) => [frame, i + 1]))
+  const packs = new Map<string, number>()
+  for (const { pack } of known) if (!packs.has(pack)) packs.set(pack, packs.size)
+  const packOf = ({ pack }: PackedFrame) => packs.get(pack) ?? 0
+  const sorted = [...known].toSorted((a, b) => packOf(a) - packOf(b) || a.offset - b.offset)
+  const ranks = new Map(sorted.map((frame, i) => [frame, i + 1]))
   const keys = new Float64Array(rows.length)
   for (const [i, row] of rows.entries()) {
     const frame = frames[i]
@@ -242,37 +246,7 @@ function firstStored(target: EntryTable, row: number): StoredChunk | undefined {
   return chunks.find((chunk): chunk is StoredChunk => !isHole(chunk))
 }
 
-function compareFrames(a: PackedFrame, b: PackedFrame): number {
-  if (a.pack !== b.pack) return a.pack < b.pack ? -1 : 1
-  return a.offset - b.offset
-}
-
-/** The chunks that the files of a plan need and their present content does not have, in the order in which they are written. */
-export function* chunksToFetch({
-  target,
-  present,
-  files,
-}: Pick<RestorePlan, 'target' | 'present' | 'files'>): Generator<StoredChunk> {
-  for (const row of files) {
-    const { name, chunks } = target.at(row) as FileEntry
-    const there = present.get(name)
-    const local = there && new Set(there.chunks.flatMap((each) => (isHole(each) ? [] : each.id)))
-    for (const { chunk } of inWriteOrder(chunks)) if (local?.has(chunk.id) !== true) yield chunk
-  }
-}
-
-function sumOfFrames(chunks: Iterable<StoredChunk>): number {
-  const frames = new Set<PackedFrame>()
-  let bytes = 0
-  for (const { frame } of chunks) {
-    if (frames.has(frame)) continue
-    frames.add(frame)
-    bytes += frame.storedBytes
-  }
-  return bytes
-}
-
-function sizeOf(target: EntryTable, row: number): number {
+export function sizeOf(target: EntryTable, row: number): number {
   const entry = target.glanceAt(row)
   return entry.type === 'file' ? entry.sizeBytes : 0
 }

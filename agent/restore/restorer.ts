@@ -12,7 +12,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Vault } from '../../shared/encryption/vault.ts'
 import { CorruptObjectError, HoldfastError } from '../../shared/errors.ts'
 import type { Entry, FileEntry } from '../../shared/repository/entry.ts'
-import { bytesOf, isHole } from '../../shared/repository/entry.ts'
+import { bytesOf, isHole, parentName } from '../../shared/repository/entry.ts'
+import type { EntryTable } from '../../shared/repository/entry-table.ts'
 import type { Layout } from '../volume/layout.ts'
 import { SQLITE_SIDE_FILES, displayPath, isDatabase, locationOf } from '../volume/layout.ts'
 import { fsyncDirectory } from '../volume/mark.ts'
@@ -22,6 +23,13 @@ import type { LostAttribute } from './attributes.ts'
 import { restoreAttributes } from './attributes.ts'
 import type { ChunkSource } from './chunk-source.ts'
 import { canSyncFileSystems, syncFileSystems } from './durable.ts'
+import { chunksToFetch, partedFiles } from './bytes-to-fetch.ts'
+import { setMetadata } from './file-metadata.ts'
+import { FilePipeline } from './file-pipeline.ts'
+import { FileRefusedError } from './file-refused-error.ts'
+import type { FetchRange } from './fetch-ranges.ts'
+import { rangesOf } from './fetch-ranges.ts'
+import { startFrameWriters } from './frame-writers.ts'
 import type { PresentBytes } from './file-writer.ts'
 import {
   makeDirectory,
@@ -29,10 +37,14 @@ import {
   makeSymlink,
   openDirectory,
   remove,
-  setMetadata,
   writeFile,
 } from './file-writer.ts'
+import { PartFiles } from './part-files.ts'
+import { piecesByFrame } from './pieces.ts'
+import type { RestoreProgress } from './progress.ts'
+import { Progress } from './progress.ts'
 import type { RestorePlan } from './restore-plan.ts'
+import { sizeOf } from './restore-plan.ts'
 
 export interface RestoreResult {
   /** Names of files whose bytes are damaged or gone in the repository, and why. */
@@ -41,16 +53,6 @@ export interface RestoreResult {
   readonly ownersLost: readonly string[]
   readonly attributesLost: readonly LostAttribute[]
 }
-
-export interface RestoreProgress {
-  readonly filesDone: number
-  readonly files: number
-  readonly bytesDone: number
-  readonly bytes: number
-}
-
-/** Others get a turn of the event loop after so many files. */
-const TURN_FILES = 50
 
 /** @param tools without them, extended attributes stay as they are. */
 export async function runRestore(
@@ -106,6 +108,9 @@ class RestoreRun {
   /** Directories that were seen to be real ones, not links to elsewhere. */
   readonly #trusted = new Set<string>()
 
+  /** Directories that were not there before. */
+  readonly #made = new Set<string>()
+
   constructor(layout: Layout, plan: RestorePlan, source: ChunkSource, fsync: boolean) {
     this.#layout = layout
     this.#plan = plan
@@ -115,40 +120,80 @@ class RestoreRun {
 
   makeDirectory(name: string): void {
     makeDirectory(this.#locate(name), !name.includes('/'))
+    this.#made.add(name)
   }
 
   async writeFiles(onProgress: (progress: RestoreProgress) => void): Promise<void> {
-    const { target, files, writeBytes } = this.#plan
-    let bytesDone = 0
-    for (const [i, row] of files.entries()) {
+    const { target, files, writeBytes, freedBytes } = this.#plan
+    const progress = new Progress(files.length, writeBytes, onProgress)
+    const { patched, fetched } = partedFiles(this.#plan)
+    this.#source.announce(chunksToFetch({ ...this.#plan, files: patched }))
+    for (const row of patched) {
       const entry = target.at(row) as FileEntry
       await this.#writeFile(entry)
-      bytesDone += entry.sizeBytes
-      if (i % TURN_FILES !== 0 && i + 1 < files.length) continue
-      onProgress({ filesDone: i + 1, files: files.length, bytesDone, bytes: writeBytes })
-      await nextTurn()
+      if (progress.add(entry.sizeBytes)) await nextTurn()
+    }
+    if (fetched.length === 0) return
+    // Where files are replaced, room was asked for one more, the largest.
+    const unfinishedBytes = freedBytes === 0 ? Infinity : largest(target, files)
+    const ranges = rangesOf(piecesByFrame(target, fetched, unfinishedBytes))
+    await this.#fetchFiles(ranges, fetched.length, progress)
+  }
+
+  async #fetchFiles(
+    ranges: Iterable<FetchRange | 'pause'>,
+    files: number,
+    progress: Progress,
+  ): Promise<void> {
+    const { reader, vault } = this.#source
+    const writers = startFrameWriters(vault, files, this.#plan.fetchBytes)
+    const parts = new PartFiles({
+      fsync: this.#fsync,
+      onOwnerLost: ({ entry }) => this.ownersLost.add(entry.name),
+      beforeNamed: ({ entry }) => this.#removeLogs(entry),
+    })
+    const pipeline = new FilePipeline(reader, writers, parts, {
+      fsync: this.#fsync,
+      locate: (name) => this.#locate(name),
+      isAlone: (name) => this.#made.has(parentName(name) ?? ''),
+      isDatabase: (entry) => isDatabase(this.#layout, entry),
+      onOwnerLost: ({ name }) => this.ownersLost.add(name),
+      onDone: ({ name, sizeBytes }, lost) => {
+        if (lost !== undefined) this.lost.push({ name, why: lost })
+        progress.add(sizeBytes)
+      },
+    })
+    try {
+      await pipeline.run(ranges)
+    } catch (error) {
+      if (!(error instanceof FileRefusedError)) throw error
+      throw this.#explain(this.#plan.target.glanceAt(error.row), error.cause)
+    } finally {
+      await writers.close()
     }
   }
 
+  /** Files of which something is there, and those of which nothing is stored. */
   async #writeFile(entry: FileEntry): Promise<void> {
     const location = this.#locate(entry.name)
     const present = this.#plan.present.get(entry.name)
     const bytes =
       present === undefined ? undefined : presentBytes(location, present, this.#source.vault)
-    // A stale log would be played into the restored database; without its log, the one that is there may be torn.
-    const beforeNamed = () => {
-      if (isDatabase(this.#layout, entry)) this.removeBeside(entry.name, SQLITE_SIDE_FILES)
-    }
     try {
       await writeFile(location, entry, bytes, (chunk) => this.#source.read(chunk), {
         fsync: this.#fsync,
-        onOwnerLost: ({ name }) => this.ownersLost.add(name),
-        beforeNamed,
+        onOwnerLost: () => this.ownersLost.add(entry.name),
+        beforeNamed: () => this.#removeLogs(entry),
       })
     } catch (error) {
       if (!(error instanceof CorruptObjectError)) throw this.#explain(entry, error)
       this.lost.push({ name: entry.name, why: error.message })
     }
+  }
+
+  /** A stale log would be played into the restored database; without its log, the one that is there may be torn. */
+  #removeLogs(entry: FileEntry): void {
+    if (isDatabase(this.#layout, entry)) this.removeBeside(entry.name, SQLITE_SIDE_FILES)
   }
 
   makeLinks(): void {
@@ -180,7 +225,7 @@ class RestoreRun {
     for (const row of metadata) {
       const entry = target.glanceAt(row)
       if (lost.has(entry.name)) continue
-      setMetadata(this.#locate(entry.name), entry, ({ name }) => this.ownersLost.add(name))
+      setMetadata(this.#locate(entry.name), entry, () => this.ownersLost.add(entry.name))
     }
   }
 
@@ -234,4 +279,8 @@ function existingParent(at: string): string {
   return lstatSync(at, { throwIfNoEntry: false }) === undefined
     ? at.slice(0, at.lastIndexOf('/')) || '/'
     : at
+}
+
+function largest(target: EntryTable, rows: readonly number[]): number {
+  return rows.reduce((most, row) => Math.max(most, sizeOf(target, row)), 0)
 }

@@ -8,9 +8,10 @@ import { hasContent } from '../capture/guard.ts'
 import type { Findings } from '../capture/scanner.ts'
 import { Walker } from '../capture/scanner.ts'
 import { ChunkSource } from '../restore/chunk-source.ts'
+import { ObjectReader } from '../restore/object-reader.ts'
 import { inspect } from '../restore/present.ts'
 import type { RestorePlan } from '../restore/restore-plan.ts'
-import { chunksToFetch, planRestore } from '../restore/restore-plan.ts'
+import { planRestore } from '../restore/restore-plan.ts'
 import type { RestoreResult } from '../restore/restorer.ts'
 import { runRestore } from '../restore/restorer.ts'
 import { requireSpace } from '../restore/space.ts'
@@ -102,13 +103,8 @@ export async function runRehydration(
   { target, plan }: Rehydration,
 ): Promise<RestoreResult> {
   const { state, status, store, writer, patience } = context
-  const source = new ChunkSource(
-    store,
-    writer.log.stream,
-    chunksToFetch(plan),
-    patience,
-    target.vault,
-  )
+  const reader = new ObjectReader(store, writer.log.stream, patience)
+  const source = new ChunkSource(reader, target.vault)
   const label = target.version === 0 ? 'the empty state' : `v${target.version}`
   status.set({ phase: 'restoring', reason: `restoring ${label}` })
   let shown = -1

@@ -21,6 +21,7 @@ import type { VersionLog } from '../../shared/repository/version-log.ts'
 import type { FetchForeign } from '../capture/held-version.ts'
 import { knownRoots, remapRoots, sameRoots } from '../capture/remap-roots.ts'
 import { ChunkSource } from '../restore/chunk-source.ts'
+import { ObjectReader } from '../restore/object-reader.ts'
 
 export interface RepositoryPart {
   readonly store: ObjectStore
@@ -131,7 +132,10 @@ export function foreignBytes(
   writing: Vault,
 ): FetchForeign | undefined {
   if (version === 0 || vault.keyId === writing.keyId) return undefined
-  const source = new ChunkSource(from.store, from.log.stream, [], from.patience, vault)
+  const source = new ChunkSource(
+    new ObjectReader(from.store, from.log.stream, from.patience),
+    vault,
+  )
   return (chunk) => source.read(chunk)
 }
 

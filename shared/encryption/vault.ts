@@ -7,9 +7,18 @@ import { createKeyedHash } from './keyed-hash.ts'
 import { SEAL_BYTES, deriveKey, seal, unseal } from './seal.ts'
 import { openHeader, requireClear, sealHeader } from './sealed-header.ts'
 
+export interface VaultParts {
+  readonly dataKey: Uint8Array
+  readonly keyId: string
+  readonly stream: StreamName
+}
+
 export interface Vault {
   /** Names the data key in the headers of what this vault seals; undefined: nothing is sealed. */
   readonly keyId: string | undefined
+
+  /** What another thread of this process needs to have the same vault; undefined: nothing is sealed. */
+  readonly parts: VaultParts | undefined
 
   /** The name of plain bytes, 32 bytes: of a chunk, and of a manifest as its header says it. */
   chunkId(plain: Buffer): Buffer
@@ -39,6 +48,7 @@ export interface Vault {
 /** For what is in clear, at no cost. */
 export const PLAIN_VAULT: Vault = {
   keyId: undefined,
+  parts: undefined,
   sealBytes: 0,
   chunkId: (plain) => hash('sha256', plain, 'buffer'),
   idOfDigest: (sha256) => sha256,
@@ -53,6 +63,11 @@ export function isNamed(vault: Vault, plain: Buffer, id: string): boolean {
   return vault.chunkId(plain).toString('hex') === id
 }
 
+export function vaultOf(parts: VaultParts | undefined): Vault {
+  if (parts === undefined) return PLAIN_VAULT
+  return createVault(Buffer.from(parts.dataKey), parts.keyId, parts.stream)
+}
+
 export function createVault(dataKey: Buffer, keyId: string, stream: StreamName): Vault {
   const name = formatStreamName(stream)
   const framePurpose = `holdfast/1 frame ${name}`
@@ -60,6 +75,8 @@ export function createVault(dataKey: Buffer, keyId: string, stream: StreamName):
   const idOfDigest = createKeyedHash(deriveKey(dataKey, `holdfast/1 chunk id ${name}`))
   return {
     keyId,
+    // A copy: a Buffer may be a view of memory that holds other things, all of which would go to the thread.
+    parts: { dataKey: new Uint8Array(dataKey), keyId, stream },
     sealBytes: SEAL_BYTES,
     chunkId: (plain) => idOfDigest(hash('sha256', plain, 'buffer')),
     idOfDigest,

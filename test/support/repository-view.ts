@@ -3,8 +3,9 @@ import { createHash } from 'node:crypto'
 import fs from 'node:fs'
 import path from 'node:path'
 import { ChunkSource } from '../../agent/restore/chunk-source.ts'
+import { ObjectReader } from '../../agent/restore/object-reader.ts'
 import { inspect } from '../../agent/restore/present.ts'
-import { chunksToFetch, planRestore } from '../../agent/restore/restore-plan.ts'
+import { planRestore } from '../../agent/restore/restore-plan.ts'
 import { runRestore } from '../../agent/restore/restorer.ts'
 import { layoutOfDirectories } from '../../agent/volume/layout.ts'
 import { tableOf } from '../../shared/repository/entry-table.ts'
@@ -108,7 +109,7 @@ export class RepositoryView {
     const vault = await this.log.vaults.reading((await openVersion(this.log, version)).key)
     const options = { scannedAt: undefined, touches: () => true, clock: systemClock, vault }
     const plan = planRestore(target, manifest.faults, await inspect(layout, target, options))
-    const source = new ChunkSource(this.store, STREAM, chunksToFetch(plan), IMPATIENT, vault)
+    const source = new ChunkSource(new ObjectReader(this.store, STREAM, IMPATIENT), vault)
     const { lost } = await runRestore(layout, plan, source)
     if (lost.length > 0) throw new Error(`v${version} lost ${JSON.stringify(lost)}`)
     return treeOf(into)

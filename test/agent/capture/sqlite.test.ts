@@ -15,8 +15,9 @@ import { PackWriter } from '../../../shared/repository/pack-writer.ts'
 import { HeldVersion } from '../../../agent/capture/held-version.ts'
 import { AppState } from '../../../agent/session/app-state.ts'
 import { ChunkSource } from '../../../agent/restore/chunk-source.ts'
+import { ObjectReader } from '../../../agent/restore/object-reader.ts'
 import { inspect } from '../../../agent/restore/present.ts'
-import { chunksToFetch, planRestore } from '../../../agent/restore/restore-plan.ts'
+import { planRestore } from '../../../agent/restore/restore-plan.ts'
 import { runRestore } from '../../../agent/restore/restorer.ts'
 import type { Layout } from '../../../agent/volume/layout.ts'
 
@@ -72,7 +73,7 @@ async function restore(database: string, entry: Entry): Promise<void> {
   }
   const present = await inspect(layout, target, options)
   const plan = planRestore(target, [], present)
-  const source = new ChunkSource(store, STREAM, chunksToFetch(plan), PATIENCE, PLAIN_VAULT)
+  const source = new ChunkSource(new ObjectReader(store, STREAM, PATIENCE), PLAIN_VAULT)
   expect((await runRestore(layout, plan, source)).lost).toEqual([])
 }
 

@@ -1,8 +1,9 @@
 /** A version, as a volume holds it, brought into another volume. */
 import { inspect } from '../../../agent/restore/present.ts'
 import { ChunkSource } from '../../../agent/restore/chunk-source.ts'
+import { ObjectReader } from '../../../agent/restore/object-reader.ts'
 import type { RestorePlan } from '../../../agent/restore/restore-plan.ts'
-import { chunksToFetch, planRestore } from '../../../agent/restore/restore-plan.ts'
+import { planRestore } from '../../../agent/restore/restore-plan.ts'
 import type { RestoreResult } from '../../../agent/restore/restorer.ts'
 import { runRestore } from '../../../agent/restore/restorer.ts'
 import { tableOf } from '../../../shared/repository/entry-table.ts'
@@ -31,7 +32,8 @@ export async function restore(
 ): Promise<RestoreResult & { plan: RestorePlan; fetchedBytes: number }> {
   const planned = await plan(manifest, to)
   afterPlan(planned)
-  const source = new ChunkSource(from.store, STREAM, chunksToFetch(planned), patience(), from.vault)
+  const reader = new ObjectReader(from.store, STREAM, patience())
+  const source = new ChunkSource(reader, from.vault)
   const result = await runRestore(to.layout, planned, source)
-  return { ...result, plan: planned, fetchedBytes: source.fetchedBytes }
+  return { ...result, plan: planned, fetchedBytes: reader.fetchedBytes }
 }

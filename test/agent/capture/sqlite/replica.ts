@@ -5,8 +5,9 @@ import { newWriter } from '../../../../agent/session/identity.ts'
 import { LogWriter } from '../../../../agent/session/log-writer.ts'
 import { HeldVersion } from '../../../../agent/capture/held-version.ts'
 import { ChunkSource } from '../../../../agent/restore/chunk-source.ts'
+import { ObjectReader } from '../../../../agent/restore/object-reader.ts'
 import { inspect } from '../../../../agent/restore/present.ts'
-import { chunksToFetch, planRestore } from '../../../../agent/restore/restore-plan.ts'
+import { planRestore } from '../../../../agent/restore/restore-plan.ts'
 import { runRestore } from '../../../../agent/restore/restorer.ts'
 import type { Layout } from '../../../../agent/volume/layout.ts'
 import { systemClock } from '../../../../shared/clock.ts'
@@ -103,11 +104,11 @@ export class Replica {
       vault: PLAIN_VAULT,
     })
     const plan = planRestore(tableOf(manifest.entries), [], present)
-    const wanted = chunksToFetch(plan)
-    const source = new ChunkSource(this.store, STREAM, wanted, patience(), PLAIN_VAULT)
+    const reader = new ObjectReader(this.store, STREAM, patience())
+    const source = new ChunkSource(reader, PLAIN_VAULT)
     const { lost } = await runRestore(layoutOf(database), plan, source)
     if (lost[0] !== undefined) throw new Error(lost[0].why)
-    return source.fetchedBytes
+    return reader.fetchedBytes
   }
 
   get storedBytes(): number {

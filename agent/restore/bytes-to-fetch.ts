@@ -1,0 +1,49 @@
+/** What of a plan's files has to come from the repository. */
+import type { FileEntry, PackedFrame, StoredChunk } from '../../shared/repository/entry.ts'
+import { isHole } from '../../shared/repository/entry.ts'
+import type { RestorePlan } from './restore-plan.ts'
+import { inWriteOrder } from './write-order.ts'
+
+type FilesToWrite = Pick<RestorePlan, 'target' | 'present' | 'files'>
+
+/** The chunks that the files of a plan need and their present content does not have, in the order in which they are written. */
+export function* chunksToFetch({ target, present, files }: FilesToWrite): Generator<StoredChunk> {
+  for (const row of files) {
+    const { name, chunks } = target.at(row) as FileEntry
+    const there = present.get(name)
+    const local = there && new Set(there.chunks.flatMap((each) => (isHole(each) ? [] : each.id)))
+    for (const { chunk } of inWriteOrder(chunks)) if (local?.has(chunk.id) !== true) yield chunk
+  }
+}
+
+/** The files of a plan that are fetched whole, and those of which something is there, or nothing stored. */
+export function partedFiles({ target, present, files }: FilesToWrite): {
+  patched: number[]
+  fetched: number[]
+} {
+  const patched: number[] = []
+  const fetched: number[] = []
+  for (const row of files) {
+    const stored = (target.at(row) as FileEntry).chunks.flatMap((each) =>
+      isHole(each) ? [] : each.id,
+    )
+    const there = present.size === 0 ? undefined : present.get(target.nameAt(row))
+    const local = new Set(there?.chunks.flatMap((each) => (isHole(each) ? [] : each.id)))
+    const isFetched = stored.length > 0 && !stored.some((id) => local.has(id))
+    const list = isFetched ? fetched : patched
+    list.push(row)
+  }
+  return { patched, fetched }
+}
+
+/** Stored bytes of the chunks' frames. */
+export function sumOfFrames(chunks: Iterable<StoredChunk>): number {
+  const frames = new Set<PackedFrame>()
+  let bytes = 0
+  for (const { frame } of chunks) {
+    if (frames.has(frame)) continue
+    frames.add(frame)
+    bytes += frame.storedBytes
+  }
+  return bytes
+}

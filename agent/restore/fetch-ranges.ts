@@ -1,0 +1,46 @@
+/** Neighbouring frames come in one request. */
+import type { FramePieces } from './pieces.ts'
+
+/** A whole pack: it is full at 8 MiB, and its last frame goes beyond that. */
+const RANGE_BYTES = 10 * 1024 * 1024
+/** Bytes that nobody asked for are read along when they are fewer than this: cheaper than another request. */
+const GAP_BYTES = 64 * 1024
+
+/** Bytes of one object, from `offset` up to, not including, `end`, and the frames in them. */
+export interface FetchRange {
+  readonly pack: string
+  readonly offset: number
+  readonly end: number
+  readonly frames: readonly FramePieces[]
+}
+
+/** Everything that comes between two pauses, in its order. */
+export function* rangesOf(
+  frames: Iterable<FramePieces | 'pause'>,
+): Generator<FetchRange | 'pause', undefined> {
+  let open: { pack: string; offset: number; end: number; frames: FramePieces[] } | undefined
+  for (const next of frames) {
+    if (next === 'pause') {
+      if (open !== undefined) yield open
+      open = undefined
+      yield next
+      continue
+    }
+    const { pack, offset, storedBytes } = next.frame
+    const end = offset + storedBytes
+    const fits =
+      open?.pack === pack &&
+      offset >= open.offset &&
+      offset <= open.end + GAP_BYTES &&
+      end - open.offset <= RANGE_BYTES
+    if (open !== undefined && fits) {
+      open.frames.push(next)
+      open.end = Math.max(open.end, end)
+    } else {
+      if (open !== undefined) yield open
+      open = { pack, offset, end, frames: [next] }
+    }
+  }
+  if (open !== undefined) yield open
+  return undefined
+}
