@@ -196,6 +196,11 @@ describe('the service', () => {
   })
 })
 
+async function succeeds(...words: string[]): Promise<void> {
+  const { code, stderr } = await holdfastHere(...words)
+  expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' })
+}
+
 describe('prune', () => {
   it('holds, verifies and prunes, and adds no version', async () => {
     const source = join(folder, 'source')
@@ -203,10 +208,6 @@ describe('prune', () => {
     writeFileSync(join(source, 'file'), 'content')
     const store = ['--store', `s3://${bucket}/prod`]
     const stream = [...store, '--stream', `${NAMESPACE}/kept/0`]
-    const succeeds = async (...words: string[]) => {
-      const { code, stderr } = await holdfastHere(...words)
-      expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' })
-    }
     become(AGENT)
     await succeeds('replicate', ...stream, '--path', source, '--once')
     become(PRUNE)
