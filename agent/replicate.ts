@@ -12,6 +12,7 @@ import { KEY } from '../shared/sidecar-contract.ts'
 import { formatStreamName } from '../shared/stream-name.ts'
 import type { AgentConfig } from './config.ts'
 import { watchDirectories } from './capture/directory-watcher.ts'
+import { releaseAtRest } from './capture/release-memory.ts'
 import { createLog, logChanges } from './agent-log.ts'
 import { answerBackups } from './backup-requests.ts'
 import { readAnnotations } from './pod-info.ts'
@@ -67,6 +68,7 @@ export async function replicate(config: AgentConfig): Promise<void> {
   await runSession(context, {
     withinMs: assignment.withinMs,
     watch: () => watchDirectories((why) => log.warn(why)),
+    atRest: releaseAtRest,
     take: hooks.around(context.state),
     onReplicating: (running) => {
       replicator = running

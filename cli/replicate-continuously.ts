@@ -1,6 +1,7 @@
 /** `holdfast replicate`: the agent's loop on a directory, until a signal ends it. The store is waited for as long as it takes. */
 import type { Capture } from '../agent/capture/archiver.ts'
 import { watchDirectories } from '../agent/capture/directory-watcher.ts'
+import { releaseAtRest } from '../agent/capture/release-memory.ts'
 import type { TakeCapture } from '../agent/session/committer.ts'
 import type { Context } from '../agent/session/context.ts'
 import { join } from '../agent/session/join.ts'
@@ -86,6 +87,7 @@ async function begin(
       withinMs,
       hints,
       take: remember(context, seen),
+      atRest: releaseAtRest,
     })
     const tagged = tag === undefined ? Promise.resolve() : replicator.backup(tag)
     // Awaited at the end; until then its failure is nobody's.

@@ -9,10 +9,10 @@ import type { ChunkKeeper } from './stable-read.ts'
 const HOLE_BYTES = 64 * 1024
 const ZEROS = Buffer.alloc(HOLE_BYTES)
 /**
- * All reading goes through this one window, and whoever keeps a chunk copies it. What one reader has not cut yet stays
- * there for it, unless another has used the window meanwhile.
+ * All reading goes through one window, and whoever keeps a chunk copies it. What one reader has not cut yet stays
+ * there for it, unless another has used the window meanwhile. At rest nobody holds it, and it goes with the garbage.
  */
-const WINDOW = Buffer.from(new ArrayBuffer(2 * MAX_CHUNK_BYTES))
+let shared: WeakRef<Buffer> | undefined
 const left: { by: ChunkReader | undefined; from: number; to: number } = {
   by: undefined,
   from: 0,
@@ -23,6 +23,8 @@ export class ChunkReader {
   readonly chunks: ChunkRef[] = []
   /** Bytes that were cut so far. */
   sizeBytes = 0
+  /** As long as there is a reader, all have the same. */
+  readonly #window = sharedWindow()
   readonly #fd: number
   readonly #limit: number
   readonly #sparse: boolean
@@ -41,19 +43,20 @@ export class ChunkReader {
 
   /** Reads the next window, and cuts what is certain of it. False when that was the last. */
   next(): boolean {
-    const wanted = Math.min(this.#limit - this.sizeBytes, WINDOW.length)
+    const wanted = Math.min(this.#limit - this.sizeBytes, this.#window.length)
     const filled = this.#fill(wanted)
     const atEnd = filled < wanted || this.sizeBytes + filled === this.#limit
-    left.from = this.#cut(WINDOW.subarray(0, filled), atEnd)
+    left.from = this.#cut(this.#window.subarray(0, filled), atEnd)
     left.to = filled
+    if (atEnd) left.by = undefined
     return !atEnd
   }
 
   #fill(wanted: number): number {
     const known = left.by === this ? left.to - left.from : 0
-    if (known > 0) WINDOW.copyWithin(0, left.from, left.to)
+    if (known > 0) this.#window.copyWithin(0, left.from, left.to)
     left.by = this
-    return fillWindow(this.#fd, known, wanted, this.sizeBytes)
+    return fillWindow(this.#window, this.#fd, { known, wanted, at: this.sizeBytes })
   }
 
   /** Cuts all of `bytes` at the end of the file, else as long as a cut is certain. Returns how many bytes it has cut. */
@@ -116,18 +119,31 @@ function isHoleAt(fd: number, from: number, length: number): boolean {
 /** Good until the next read; fewer bytes where the file ends before. */
 function readAt(fd: number, at: number, length: number): Buffer {
   left.by = undefined
-  return WINDOW.subarray(0, fillWindow(fd, 0, length, at))
+  const window = sharedWindow()
+  return window.subarray(0, fillWindow(window, fd, { known: 0, wanted: length, at }))
 }
 
 /** Reads into the window behind the `known` bytes in it, as far as the file goes. Returns how many bytes are in it then. */
-function fillWindow(fd: number, known: number, wanted: number, at: number): number {
+function fillWindow(
+  window: Buffer,
+  fd: number,
+  { known, wanted, at }: { known: number; wanted: number; at: number },
+): number {
   let filled = known
   while (filled < wanted) {
-    const n = readSync(fd, WINDOW, filled, wanted - filled, at + filled)
+    const n = readSync(fd, window, filled, wanted - filled, at + filled)
     if (n === 0) break
     filled += n
   }
   return filled
+}
+
+function sharedWindow(): Buffer {
+  const there = shared?.deref()
+  if (there !== undefined) return there
+  const made = Buffer.from(new ArrayBuffer(2 * MAX_CHUNK_BYTES))
+  shared = new WeakRef(made)
+  return made
 }
 
 function leadingHole(bytes: Buffer): number {

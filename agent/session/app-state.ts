@@ -25,7 +25,7 @@ import { fsPath } from '../volume/raw-path.ts'
 import type { Mark } from '../volume/mark.ts'
 import { VolumeError, readMark, writeMark } from '../volume/mark.ts'
 
-/** A capture of more than this is worth a collection afterwards. */
+/** A capture of more than this is worth a collection before its commit. */
 const MANY_FILES = 2000
 const MANY_BYTES = 32 * 1024 * 1024
 
@@ -47,8 +47,6 @@ export class AppState {
   #toStore: ReadonlySet<string> = new Set()
   #sawContent = false
   #hints: Hints | undefined
-  /** A large capture or restore has left garbage that nobody has collected yet. */
-  leftMuch = false
   /** Where something may differ from the held version: hints that no picture has answered yet. */
   readonly #unapplied = new DirtyNames()
   readonly #written: WrittenNames
@@ -218,10 +216,7 @@ export class AppState {
     this.pendingBytes = plan.readBytes
     const capture = await archive(this.layout, held, plan, packs, this.#clock, this.tools)
     this.#sawContent ||= plan.hasContent
-    if (plan.read.length > MANY_FILES || plan.readBytes > MANY_BYTES) {
-      releaseMemory()
-      this.leftMuch = true
-    }
+    if (plan.read.length > MANY_FILES || plan.readBytes > MANY_BYTES) releaseMemory()
     // Also where it is never committed: what only moved is taken over all the same.
     this.#doubtful = new Set([...this.#doubtful, ...capture.doubtful])
     return {
@@ -237,12 +232,6 @@ export class AppState {
         this.#written.clear()
       },
     }
-  }
-
-  /** To be called when nothing is under way: gives back what something large has left. */
-  tidy(): void {
-    if (this.leftMuch) releaseMemory()
-    this.leftMuch = false
   }
 
   /** The sentence that says why what a survey found must not be committed on this version. */

@@ -122,7 +122,6 @@ export async function runRehydration(
     },
     state.tools,
   )
-  state.leftMuch = true
   const [first] = result.lost
   if (first !== undefined)
     throw new LostBytesError(

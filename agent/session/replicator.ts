@@ -14,6 +14,7 @@ import { closeLine } from './close-line.ts'
 import type { Committer, TakeCapture } from './committer.ts'
 import type { Context } from './context.ts'
 import { HookError } from './hooks.ts'
+import { rescanAfterMs } from './rescan-time.ts'
 import { findTagged, nameVersion } from './tagged-version.ts'
 
 export interface ReplicatorOptions {
@@ -23,17 +24,16 @@ export interface ReplicatorOptions {
   readonly take: TakeCapture
   /** A volume at rest is scanned again after this; by default after 30 s, or later where a scan costs much. */
   readonly rescanMs?: number
+  /** Called when nothing has happened for a second after everything was shipped. */
+  readonly atRest?: () => void
 }
 
 /** Hints that come closer than this belong to one burst. */
 const QUIET_MS = 250
-/** A full scan costs at most one part in so many of a core. */
-const SCAN_SHARE = 1000
-const MIN_RESCAN_MS = 30_000
-/** However long a scan takes (the machine may have slept meanwhile), a missed hint is made good within this. */
-const MAX_RESCAN_MS = 60 * 60 * 1000
 /** Files read within 2 s of their change are looked at once more after this. */
 const DOUBT_MS = 2_100
+/** Without a hint for so long, the agent is at rest. */
+const AT_REST_MS = 1_000
 /** What holds a version back is looked for again after this, or when a hint comes. */
 const RECHECK_MS = 5_000
 /** The first wait after a pass that failed; then they grow. */
@@ -103,7 +103,6 @@ export class Replicator {
     while (!this.#stopping) {
       await this.#settle()
       const outcome = await this.#pass('change')
-      this.#context.state.tidy()
       await this.#answerBackups()
       if (this.#stopping) break
       await this.#rest(outcome)
@@ -142,10 +141,19 @@ export class Replicator {
   /** Until the next pass is due. An app that goes on writing must not have a store that refuses asked all the time. */
   async #rest(outcome: Outcome): Promise<void> {
     if (outcome !== 'failed') this.#backOff = new BackOff(RETRY_MS)
-    if (outcome === 'shipped') return this.#sleep(this.#restMs())
+    if (outcome === 'shipped') return this.#restShipped()
     if (this.#urgent) return
-    if (outcome === 'held back') return this.#sleep(RECHECK_MS)
-    await this.#sleep(this.#backOff.nextMs(), { despiteHints: true })
+    if (outcome === 'held back') await this.#sleep(RECHECK_MS)
+    else await this.#sleep(this.#backOff.nextMs(), { despiteHints: true })
+  }
+
+  async #restShipped(): Promise<void> {
+    const { atRest } = this.#options
+    if (atRest !== undefined && this.#restMs() > AT_REST_MS) {
+      if (await this.#sleep(AT_REST_MS)) return
+      atRest()
+    }
+    await this.#sleep(this.#restMs())
   }
 
   /** Waits for the end of a burst, but never so long that half of the promised time is gone. */
@@ -268,18 +276,18 @@ export class Replicator {
 
   /** A survey of the whole is made good after this, for the hint that was missed. */
   #rescanMs(): number {
-    const { scanMs } = this.#context.state
-    const { rescanMs } = this.#options
-    return rescanMs ?? Math.min(MAX_RESCAN_MS, Math.max(MIN_RESCAN_MS, scanMs * SCAN_SHARE))
+    return this.#options.rescanMs ?? rescanAfterMs(this.#context.state.scanMs)
   }
 
-  async #sleep(ms: number, { despiteHints = false } = {}): Promise<void> {
+  /** True: woken before. */
+  async #sleep(ms: number, { despiteHints = false } = {}): Promise<boolean> {
     const ended = new AbortController()
     this.#wake = (why) => {
       if (why !== 'hint' || !despiteHints) ended.abort()
     }
     if (ms > 0) await this.#context.patience.clock.sleep(ms, ended.signal)
     this.#wake = undefined
+    return ended.signal.aborted
   }
 
   async #close(): Promise<void> {

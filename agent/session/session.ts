@@ -21,6 +21,7 @@ export interface SessionOptions {
   readonly watch: () => Hints
   readonly take: TakeCapture
   readonly rescanMs?: number
+  readonly atRest?: () => void
   /** Given the replicator as soon as there is one: for `drain`, `backup` and `stop`. */
   readonly onReplicating: (replicator: Replicator) => void
 }

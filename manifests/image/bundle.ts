@@ -7,6 +7,7 @@
 import * as esbuild from 'esbuild'
 import { readFile, rm } from 'node:fs/promises'
 import path from 'node:path'
+import { BUILTIN, builtinsByRequire, shakenSchemas } from './lean-plugins.ts'
 
 export const PROGRAMS = ['agent', 'webhook', 'cli'] as const
 export type Program = (typeof PROGRAMS)[number]
@@ -14,7 +15,7 @@ export type Program = (typeof PROGRAMS)[number]
 const REPOSITORY = path.join(import.meta.dirname, '../..')
 /** How a module names the program of a worker: `new Worker(new URL('./hasher.ts', import.meta.url))`. */
 const WORKER_URL = /new URL\('(\.{1,2}\/[^']+)\.ts', import\.meta\.url\)/g
-/** CommonJS packages that are bundled ask for Node's own modules by it. */
+/** How the bundle asks for Node's own modules. */
 const REQUIRE = `import { createRequire as createRequireOfBundle } from 'node:module'
 const require = createRequireOfBundle(import.meta.url)`
 
@@ -55,7 +56,11 @@ async function bundleEntries(entries: readonly string[], outdir: string): Promis
     absWorkingDir: REPOSITORY,
     metafile: true,
     entryPoints: Object.fromEntries(entries.map((file) => [entryName(file), file])),
-    plugins: [workersBesideTheirParents((file) => found.add(file))],
+    plugins: [
+      workersBesideTheirParents((file) => found.add(file)),
+      builtinsByRequire,
+      shakenSchemas,
+    ],
     outdir,
     outExtension: { '.js': '.mjs' },
     chunkNames: 'chunk-[hash]',
@@ -72,7 +77,11 @@ async function bundleEntries(entries: readonly string[], outdir: string): Promis
     legalComments: 'external',
     logLevel: 'error',
   })
-  return { entries: found, sources: Object.keys(metafile.inputs) }
+  return { entries: found, sources: Object.keys(metafile.inputs).filter(isFile) }
+}
+
+function isFile(source: string): boolean {
+  return !source.startsWith(`${BUILTIN}:`)
 }
 
 function entryName(file: string): string {

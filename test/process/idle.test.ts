@@ -31,8 +31,8 @@ async function proxiedCeph() {
   return { store, proxy, view, env }
 }
 
-/** The agent's session within this process, with a rescan every 20 ms; `looks` counts them. */
-async function startSession(store: string, endpoint: string) {
+/** The agent's session within this process. `looks` counts the pictures, `rests` how often it said that it rests. */
+async function startSession(store: string, endpoint: string, rescanMs?: number) {
   const pod = await createPod({ store })
   pod.write('a', 'one')
   const patience = { clock: systemClock }
@@ -56,16 +56,17 @@ async function startSession(store: string, endpoint: string) {
     exclusive: true,
     stopping: new AbortController().signal,
   }
-  const seen = { looks: 0 }
+  const seen = { looks: 0, rests: 0 }
   let replicator: Replicator | undefined
   const ended = runSession(context, {
     withinMs: 200,
-    rescanMs: 20,
+    ...(rescanMs !== undefined && { rescanMs }),
     watch: () => watchDirectories(() => undefined),
     take: (held, packs) => {
       seen.looks += 1
       return state.take(held, packs)
     },
+    atRest: () => (seen.rests += 1),
     onReplicating: (running) => {
       replicator = running
     },
@@ -83,7 +84,7 @@ async function until(holds: () => boolean): Promise<void> {
 
 test('an agent at rest looks again and again and asks the store nothing; a small change is one PUT', async () => {
   const { store, proxy } = await proxiedCeph()
-  const { pod, state, status, seen, stop } = await startSession(store, proxy.endpoint)
+  const { pod, state, status, seen, stop } = await startSession(store, proxy.endpoint, 20)
   const rests = () => status.facts.unshippedSinceMs === undefined && state.doubtful === 0
   await until(() => status.facts.lastVersion > 0 && rests())
 
@@ -98,6 +99,19 @@ test('an agent at rest looks again and again and asks the store nothing; a small
   const asked = proxy.requests.slice(before.requests)
   expect(asked.filter((line) => line.startsWith('PUT '))).toHaveLength(made)
   expect(asked).toHaveLength(made)
+  await stop()
+})
+
+test('an agent gives memory back once it rests: after what it shipped, and after each later change', async () => {
+  const { store, proxy } = await proxiedCeph()
+  const { pod, status, seen, stop } = await startSession(store, proxy.endpoint)
+  await until(() => seen.rests > 0)
+  expect(status.facts.lastVersion).toBeGreaterThan(0)
+  const { lastVersion } = status.facts
+  pod.write('b', 'another')
+  await until(() => status.facts.lastVersion > lastVersion)
+  const before = seen.rests
+  await until(() => seen.rests > before)
   await stop()
 })
 

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { bundle, bundleProgram, PROGRAMS } from '../../../manifests/image/bundle.ts'
@@ -60,6 +60,28 @@ describe('a bundled program', () => {
       'HOLDFAST_ASSIGNMENT is not set',
     )
     expect((await run(mainOf('webhook'))).said).toContain('HOLDFAST_TLS_CERT is not set')
+  })
+
+  it('loads of Node no more than it calls: an import would call every getter of a module', async () => {
+    const source = join(folder, 'server.ts')
+    await writeFile(
+      source,
+      `import { createServer } from 'node:http'
+       import timers, { setTimeout } from 'node:timers/promises'
+       import * as http from 'http'
+       const loaded = process.moduleLoadList.filter((name) => name.includes('undici'))
+       console.log(createServer === http.createServer, timers.setTimeout === setTimeout, loaded.length)`,
+    )
+    const { main } = await bundle(source, join(folder, 'served'))
+    expect(await run(main)).toEqual({ code: 0, said: 'true true 0\n' })
+  })
+
+  it('leaves out what the AWS SDK says of operations that nobody asks for, and keeps what it says of others', async () => {
+    const place = dirname(mainOf('agent'))
+    const texts = (await readdir(place)).map((name) => readFile(join(place, name), 'utf8'))
+    const all = (await Promise.all(texts)).join('')
+    expect(all).toContain('x-id=PutObject"')
+    expect(all).not.toContain('PutBucketWebsiteRequest')
   })
 
   it('finds the workers that its code starts, and those that they start', async () => {
