@@ -1,14 +1,10 @@
 /** A frame is one independently compressed run of up to about 1 MiB of plain bytes: small files share one, large chunks fill one. */
-import {
-  constants,
-  zstdCompress,
-  zstdCompressSync,
-  zstdDecompress,
-  zstdDecompressSync,
-} from 'node:zlib'
+import { zstdCompressSync, zstdDecompress, zstdDecompressSync } from 'node:zlib'
 import { promisify } from 'node:util'
 import type { Vault } from '../encryption/vault.ts'
 import { CorruptObjectError } from '../errors.ts'
+import type { FrameCompressor } from './frame-compressor.ts'
+import { ZSTD_PARAMS } from './frame-compressor.ts'
 
 /**
  * Where a frame lies in its object. As many stored as plain bytes: not compressed; fewer: zstd. Where it is sealed, what
@@ -20,11 +16,7 @@ export interface FrameRef {
   readonly plainBytes: number
 }
 
-const OPTIONS = {
-  params: { [constants.ZSTD_c_compressionLevel]: 3 },
-  // Fewer and larger pieces of output: each is a buffer of its own until they are joined.
-  chunkSize: 256 * 1024,
-}
+const OPTIONS = { params: ZSTD_PARAMS }
 /** No frame is larger: what a damaged or hostile object says of itself is not allocated beyond it. */
 export const MAX_FRAME_BYTES = 1024 ** 3
 /** Fewer bytes are compressed at once, more by another thread. */
@@ -32,14 +24,13 @@ const ASIDE_BYTES = 64 * 1024
 /** So many bytes at four places are tried before all are. */
 const SAMPLE_BYTES = 8 * 1024
 
-const compressAside = promisify(zstdCompress)
 const decompressAside = promisify(zstdDecompress)
 
 /** Compresses, or gives back the same bytes where that would not make them fewer. */
-export async function encodeFrame(plain: Buffer): Promise<Buffer> {
+export async function encodeFrame(plain: Buffer, compressor: FrameCompressor): Promise<Buffer> {
   if (plain.length < ASIDE_BYTES) return fewer(plain, encodeSmall(plain))
   if (isIncompressible(plain)) return plain
-  return fewer(plain, await compressAside(plain, OPTIONS))
+  return fewer(plain, await compressor.compress(plain))
 }
 
 function encodeSmall(plain: Buffer): Buffer {
@@ -55,12 +46,26 @@ function isIncompressible(plain: Buffer): boolean {
   const quarter = plain.length >> 2
   const samples = [0, 1, 2, 3].map((i) => plain.subarray(i * quarter, i * quarter + SAMPLE_BYTES))
   const sample = Buffer.concat(samples)
+  if (!isEven(sample)) return false
   return zstdCompressSync(sample, OPTIONS).length > sample.length * 0.97
 }
 
+/** All bytes are about as frequent: what is not so is worth compressing, and needs no trial. */
+function isEven(sample: Buffer): boolean {
+  const counts = new Uint16Array(256)
+  for (let i = 0; i < sample.length; i += 1) counts[sample[i] as number]! += 1
+  let squares = 0
+  for (const count of counts) squares += count * count
+  return squares * 256 < 1.5 * sample.length ** 2
+}
+
 /** What is stored of a frame. */
-export async function sealFrame(vault: Vault, plain: Buffer): Promise<Buffer> {
-  return vault.seal(await encodeFrame(plain))
+export async function sealFrame(
+  vault: Vault,
+  plain: Buffer,
+  compressor: FrameCompressor,
+): Promise<Buffer> {
+  return vault.seal(await encodeFrame(plain, compressor))
 }
 
 /** The plain bytes of a frame as it is stored. Throws as `decodeFrame` does. */

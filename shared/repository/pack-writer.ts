@@ -12,6 +12,7 @@ import type { StreamName } from '../stream-name.ts'
 import { ChunkNotes } from './chunk-notes.ts'
 import type { StoredChunk } from './entry.ts'
 import { sealFrame } from './frame.ts'
+import { FrameCompressor } from './frame-compressor.ts'
 import { packKey } from './object-keys.ts'
 import type { OpenPlace } from './pack-body.ts'
 import { PackBody } from './pack-body.ts'
@@ -56,6 +57,7 @@ export class PackWriter {
   readonly #patience: Patience
   #frame: OpenFrame | undefined
   #pack: PackBody
+  readonly #compressor = new FrameCompressor()
   readonly #spareFrames: Buffer[] = []
   readonly #spareBodies: Buffer[] = []
   #storedBytes = 0
@@ -99,6 +101,7 @@ export class PackWriter {
   async finish(): Promise<PackedBytes> {
     this.#closeFrame()
     await this.#placing
+    this.#compressor.close()
     this.#throwFailure()
     const nothingUploaded = this.#oldestUploadMs === Infinity
     if (nothingUploaded && this.#pack.storedBytes <= INLINE_BYTES) {
@@ -132,7 +135,8 @@ export class PackWriter {
     const frame = this.#frame
     if (frame === undefined) return
     this.#frame = undefined
-    const stored = sealFrame(this.vault, frame.plain.subarray(0, frame.place.plainBytes))
+    const plain = frame.plain.subarray(0, frame.place.plainBytes)
+    const stored = sealFrame(this.vault, plain, this.#compressor)
     stored.catch(() => undefined) // whoever places it sees the error
     this.#placing = this.#placing
       .then(async () => this.#place(frame, await stored))

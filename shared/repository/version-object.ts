@@ -13,6 +13,7 @@ import type { Entries } from './entry-table.ts'
 import { EntryTable } from './entry-table.ts'
 import type { FrameRef } from './frame.ts'
 import { openFrame, sealFrame } from './frame.ts'
+import { FrameCompressor } from './frame-compressor.ts'
 import type { VersionRecord } from './log-record.ts'
 import { versionKey } from './object-keys.ts'
 import { MAGIC, encodeTail } from './object-file.ts'
@@ -42,12 +43,14 @@ export async function encodeVersionPayload(
   const offset = body.length
   const blocks: [number, number][] = []
   const hash = createHash('sha256')
+  const compressor = new FrameCompressor()
   for (const plain of encodeManifest(delta, INLINE_PACK)) {
     hash.update(plain)
-    const stored = await sealFrame(vault, plain)
+    const stored = await sealFrame(vault, plain, compressor)
     body.add(stored)
     blocks.push([stored.length, plain.length])
   }
+  compressor.close()
   const sha256 = vault.idOfDigest(hash.digest()).toString('hex')
   const manifest = { offset, blocks, sha256 }
   return { body: body.bytes, bodyBytes: body.length, manifest }

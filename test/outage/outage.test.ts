@@ -23,14 +23,31 @@ const HOUR = 60 * MINUTE
 /** The simulated clock waits for this thread alone, and would run on while another one compresses: this one does. */
 vi.mock('node:zlib', async (importOriginal) => {
   const zlib = await importOriginal<typeof Zlib>()
-  const zstdCompress = (
-    plain: Buffer,
-    options: Zlib.ZstdOptions,
-    done: (error: null, stored: Buffer) => void,
-  ) => {
-    done(null, zlib.zstdCompressSync(plain, options))
+  const { EventEmitter } = await import('node:events')
+  class CompressorOfThisThread extends EventEmitter {
+    readonly #options: Zlib.ZstdOptions
+    #stored: Buffer | null = null
+
+    constructor({ params }: Zlib.ZstdOptions) {
+      super()
+      this.#options = { params }
+    }
+
+    write(plain: Buffer, done: () => void) {
+      this.#stored = zlib.zstdCompressSync(plain, this.#options)
+      done()
+    }
+
+    read() {
+      return this.#stored
+    }
+
+    destroy() {
+      this.#stored = null
+    }
   }
-  return { ...zlib, zstdCompress }
+  const createZstdCompress = (options: Zlib.ZstdOptions) => new CompressorOfThisThread(options)
+  return { ...zlib, createZstdCompress }
 })
 
 afterEach(() => {

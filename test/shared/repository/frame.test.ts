@@ -1,10 +1,16 @@
 import { randomBytes } from 'node:crypto'
 import { zstdCompressSync } from 'node:zlib'
 import * as fc from 'fast-check'
-import { expect, it } from 'vitest'
+import { afterAll, expect, it } from 'vitest'
 import { CorruptObjectError } from '../../../shared/errors.ts'
+import { FrameCompressor } from '../../../shared/repository/frame-compressor.ts'
 import type { FrameRef } from '../../../shared/repository/frame.ts'
 import { MAX_FRAME_BYTES, decodeFrame, encodeFrame } from '../../../shared/repository/frame.ts'
+
+const compressor = new FrameCompressor()
+afterAll(() => {
+  compressor.close()
+})
 
 const refOf = (plain: Buffer, stored: Buffer): FrameRef => ({
   offset: 11,
@@ -18,7 +24,7 @@ it('gives back any bytes', async () => {
     .map(([array, times]) => Buffer.concat(Array.from({ length: times }, () => Buffer.from(array))))
   await fc.assert(
     fc.asyncProperty(text, async (plain) => {
-      const stored = await encodeFrame(plain)
+      const stored = await encodeFrame(plain, compressor)
       expect(stored.length).toBeLessThanOrEqual(plain.length)
       expect(decodeFrame('key', stored, refOf(plain, stored)).equals(plain)).toBe(true)
     }),
@@ -28,7 +34,7 @@ it('gives back any bytes', async () => {
 it('stores as they are bytes that do not compress, small and large', async () => {
   for (const size of [0, 1, 63, 1000, 300_000, 4_000_000]) {
     const plain = randomBytes(size)
-    const stored = await encodeFrame(plain)
+    const stored = await encodeFrame(plain, compressor)
     expect(stored.equals(plain)).toBe(true)
     expect(decodeFrame('key', stored, refOf(plain, stored)).equals(plain)).toBe(true)
   }
@@ -36,12 +42,28 @@ it('stores as they are bytes that do not compress, small and large', async () =>
 
 it('compresses what has compressible parts among its samples', async () => {
   const plain = Buffer.alloc(1024 * 1024, 'order ')
-  expect((await encodeFrame(plain)).length).toBeLessThan(1000)
+  expect((await encodeFrame(plain, compressor)).length).toBeLessThan(1000)
+})
+
+it('gives each of many frames its own bytes, whatever their sizes, and also after it was closed', async () => {
+  const plains = Array.from({ length: 40 }, (_, i) =>
+    Buffer.concat([
+      Buffer.alloc([70_000, 2 ** 20, 5 * 2 ** 20][i % 3]!, `order ${i} `),
+      randomBytes(i * 5000),
+    ]),
+  )
+  const stored = await Promise.all(plains.map((plain) => encodeFrame(plain, compressor)))
+  for (const [i, plain] of plains.entries())
+    expect(decodeFrame('key', stored[i]!, refOf(plain, stored[i]!)).equals(plain)).toBe(true)
+  compressor.close()
+  const [plain] = plains as [Buffer]
+  const again = await encodeFrame(plain, compressor)
+  expect(decodeFrame('key', again, refOf(plain, again)).equals(plain)).toBe(true)
 })
 
 it('refuses sizes that are not what the bytes are', async () => {
   const plain = Buffer.alloc(10_000, 'order ')
-  const stored = await encodeFrame(plain)
+  const stored = await encodeFrame(plain, compressor)
   const ref = refOf(plain, stored)
   const wrong: FrameRef[] = [
     { ...ref, plainBytes: plain.length - 1 },
