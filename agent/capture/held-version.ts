@@ -4,7 +4,7 @@
  */
 import type { Damage } from '../../shared/repository/damage.ts'
 import type { Entry, Fault, StoredChunk } from '../../shared/repository/entry.ts'
-import type { Entries, EntryTable } from '../../shared/repository/entry-table.ts'
+import type { EntryTable } from '../../shared/repository/entry-table.ts'
 import { tableOf } from '../../shared/repository/entry-table.ts'
 import type { VersionRecord } from '../../shared/repository/log-record.ts'
 import type { Manifest } from '../../shared/repository/manifest.ts'
@@ -91,9 +91,10 @@ export class HeldVersion {
   }
 
   /** What the version will hold that these changes make. */
-  countsAfter(changed: Entries, gone: ReadonlySet<string>): Counts {
+  countsAfter(changed: EntryTable, gone: ReadonlySet<string>): Counts {
     const after = { ...this.#counts }
-    for (const entry of changed.values()) {
+    for (const row of changed.rows()) {
+      const entry = changed.glanceAt(row)
       const before = this.#entries.glance(entry.name)
       if (before !== undefined) count(after, before, -1)
       count(after, entry, 1)

@@ -2,15 +2,17 @@
  * The truth about a volume: a walk with lstat of everything declared and not excluded. Watch events are only hints.
  * Never follows a symbolic link. `ENOENT` below a readable directory is a delete; any other error is "not known".
  */
-import type { BigIntStats, Dirent } from 'node:fs'
-import { lstatSync, readdirSync, readlinkSync } from 'node:fs'
+import type { BigIntStats } from 'node:fs'
+import { lstatSync } from 'node:fs'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import path from 'node:path'
 import type { Entry, Fault } from '../../shared/repository/entry.ts'
 import { pathInRoot, rootOf } from '../../shared/repository/entry.ts'
 import type { Layout } from '../volume/layout.ts'
 import { MARK_NAME, databaseBeside, isTemporaryName, locationOf } from '../volume/layout.ts'
-import { decodeName, fsPath } from '../volume/raw-path.ts'
+import { fsPath } from '../volume/raw-path.ts'
+import { specialType, typeOf } from './entry-type.ts'
+import { readNames, readTarget } from './raw-names.ts'
 import { asDatabase, isDatabaseFile } from './sqlite/notice.ts'
 
 /** What lstat says of an entry, without its content. */
@@ -67,6 +69,14 @@ export interface Visitor {
   directory?(location: string): void
 }
 
+/** A directory in which a walk is, and the index of the name that comes next there. */
+interface OpenDirectory {
+  readonly name: string
+  readonly location: string
+  readonly names: readonly string[]
+  next: number
+}
+
 /** The file system's own, in the root of a volume: root's alone, and no state of any app. */
 const LOST_AND_FOUND = 'lost+found'
 /** So many entries are looked at before others get a turn of the event loop. */
@@ -110,14 +120,22 @@ export class Walker {
 
   /** An entry, and all below it. */
   async walk(name: string): Promise<void> {
-    const walking = this.#walk(name, locationOf(this.#layout, name))
-    for (let seen = 1; walking.next().done !== true; seen += 1)
-      if (seen % TURN_ENTRIES === 0) await nextTurn()
+    const open: OpenDirectory[] = []
+    this.#visit(name, locationOf(this.#layout, name), open)
+    let seen = 1
+    for (let top = open.at(-1); top !== undefined; top = open.at(-1)) {
+      const child = top.names[top.next]
+      top.next += 1
+      if (child === undefined) open.pop()
+      else if (this.#visitChild(top, child, open)) seen += 1
+      if (seen % TURN_ENTRIES !== 0) continue
+      await nextTurn()
+      seen += 1
+    }
   }
 
   /** An entry alone; undefined where there is none that can be kept (`findings` says why, unless it is gone). */
-  look(name: string): ScannedEntry | undefined {
-    const location = locationOf(this.#layout, name)
+  look(name: string, location = locationOf(this.#layout, name)): ScannedEntry | undefined {
     const isRoot = !name.includes('/')
     const entry = this.#look(name, location, isRoot)
     const { as } = this.#layout.roots[rootOf(name)] ?? {}
@@ -130,19 +148,35 @@ export class Walker {
 
   /** Is it part of the state, as far as its name tells? What a restore left behind is noted. */
   isState(name: string): boolean {
-    const location = locationOf(this.#layout, name)
-    if (this.#marks.has(location) || this.#notOurs.has(location)) return false
-    if (isTemporaryName(name.slice(name.lastIndexOf('/') + 1))) {
+    const base = name.slice(name.lastIndexOf('/') + 1)
+    const isRoot = base === name
+    if (
+      (isRoot || base === MARK_NAME || base === LOST_AND_FOUND) &&
+      this.#isVolumes(locationOf(this.#layout, name))
+    )
+      return false
+    if (isTemporaryName(base)) {
       this.findings.leftovers.push(name)
       return false
     }
     const root = this.#layout.roots[rootOf(name)]
-    return root !== undefined && !(name.includes('/') && root.excludes(pathInRoot(name)))
+    return root !== undefined && (isRoot || !root.excludes(pathInRoot(name)))
   }
 
-  *#walk(name: string, location: string): Generator<void> {
-    const entry = this.look(name)
-    yield
+  #isVolumes(location: string): boolean {
+    return this.#marks.has(location) || this.#notOurs.has(location)
+  }
+
+  #visitChild({ name, location }: OpenDirectory, child: string, open: OpenDirectory[]): boolean {
+    const childName = `${name}/${child}`
+    if (!this.isState(childName) || this.#isSide(childName)) return false
+    this.#visit(childName, `${location}/${child}`, open)
+    return true
+  }
+
+  /** @param open gets the entry, too, where it is a directory. */
+  #visit(name: string, location: string, open: OpenDirectory[]): void {
+    const entry = this.look(name, location)
     if (entry?.database === true) this.#databases.add(name)
     if (entry?.type !== 'directory') {
       if (entry !== undefined) this.#visitor.entry(entry)
@@ -153,9 +187,7 @@ export class Walker {
     // A directory that went between lstat and now is deleted; an entry of it would be a lie.
     if (names === undefined) return
     this.#visitor.entry(entry)
-    for (const child of names)
-      if (this.isState(`${name}/${child}`) && !this.#isSide(`${name}/${child}`))
-        yield* this.#walk(`${name}/${child}`, `${location}/${child}`)
+    open.push({ name, location, names, next: 0 })
   }
 
   /** A database comes before what lies beside it, since its name does. */
@@ -238,18 +270,6 @@ export function isThere(location: string): boolean {
   return lstatSync(fsPath(location), { throwIfNoEntry: false }) !== undefined
 }
 
-/** Names in code unit order, so that scans of the same tree are alike. */
-export function readNames(dir: string): string[] {
-  const names = readdirSync(fsPath(dir))
-  if (!names.some((name) => name.includes('\ufffd'))) return names.toSorted()
-  const raw: (Dirent<Buffer> | Buffer)[] = readdirSync(fsPath(dir), { encoding: 'buffer' })
-  return raw.map((bytes) => decodeName(bytes as Buffer)).toSorted()
-}
-
-function readTarget(location: string): string {
-  return decodeName(readlinkSync(fsPath(location), { encoding: 'buffer' }))
-}
-
 export function scannedEntry(
   name: string,
   type: ScannedEntry['type'],
@@ -271,16 +291,4 @@ export function scannedEntry(
     links: Number(stat.nlink),
     ...(target !== undefined && { target }),
   }
-}
-
-function typeOf(stat: BigIntStats): ScannedEntry['type'] | undefined {
-  if (stat.isFile()) return 'file'
-  if (stat.isDirectory()) return 'directory'
-  return stat.isSymbolicLink() ? 'symlink' : undefined
-}
-
-function specialType(stat: BigIntStats): string {
-  if (stat.isSocket()) return 'socket'
-  if (stat.isFIFO()) return 'FIFO'
-  return 'device'
 }

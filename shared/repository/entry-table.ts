@@ -33,6 +33,9 @@ export class EntryTable implements Entries {
   #garbageBytes = 0
   #paths = new PathRegistry()
   readonly #kinds = new KindRegistry()
+  /** The entry that was made last: whoever looks at one mostly asks for it by its name next. */
+  #lastName: string | undefined
+  #lastRow = 0
 
   static of(entries: Iterable<Entry>): EntryTable {
     const table = new EntryTable()
@@ -66,6 +69,8 @@ export class EntryTable implements Entries {
 
   /** A number under which the entry can be had until it is removed. */
   rowOf(name: string): number | undefined {
+    if (this.#rows.size === 0) return undefined
+    if (name === this.#lastName) return this.#lastRow
     const [path, base] = split(name)
     const directory = this.#paths.find(path)
     if (directory === undefined) return undefined
@@ -140,6 +145,7 @@ export class EntryTable implements Entries {
   delete(name: string): boolean {
     const row = this.rowOf(name)
     if (row === undefined) return false
+    if (row === this.#lastRow) this.#lastName = undefined
     this.#discard(row)
     this.#byName.remove(this.#nameHash(row), row)
     this.#rows.remove(row)
@@ -186,8 +192,11 @@ export class EntryTable implements Entries {
     const { type, stale, unstable, database, mode, uid, gid } = this.#kinds.at(kind)
     const record = this.#record(row)
     const { target = '', hardLinkOf, attributes, ...long } = record.rest
+    const name = this.nameAt(row)
+    this.#lastName = name
+    this.#lastRow = row
     const metadata = {
-      name: this.nameAt(row),
+      name,
       mode,
       uid,
       gid,

@@ -3,16 +3,23 @@ export class PathRegistry {
   readonly #paths: string[] = []
   readonly #numbers = new Map<string, number>()
 
+  /** The one that was found last: entries mostly come directory by directory. */
+  #last = -1
+
   find(path: string): number | undefined {
-    return this.#numbers.get(path)
+    if (path === this.#paths[this.#last]) return this.#last
+    const known = this.#numbers.get(path)
+    if (known !== undefined) this.#last = known
+    return known
   }
 
   add(path: string): number {
-    const known = this.#numbers.get(path)
+    const known = this.find(path)
     if (known !== undefined) return known
     this.#paths.push(path)
-    this.#numbers.set(path, this.#paths.length - 1)
-    return this.#paths.length - 1
+    this.#last = this.#paths.length - 1
+    this.#numbers.set(path, this.#last)
+    return this.#last
   }
 
   at(number: number): string {

@@ -4,7 +4,7 @@ import path from 'node:path'
 import * as fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { decodeName, encodeName, fsPath, printableName } from '../../../agent/volume/raw-path.ts'
-import { readNames } from '../../../agent/capture/scanner.ts'
+import { readNames } from '../../../agent/capture/raw-names.ts'
 
 /** Whole characters, halves of them, and bytes that are in none. */
 const bytes = fc
