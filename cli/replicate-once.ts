@@ -1,4 +1,6 @@
 /** `holdfast replicate --once`: ship what changed, commit, close. */
+import type { HeldVersion } from '../agent/capture/held-version.ts'
+import type { Survey } from '../agent/capture/survey.ts'
 import { closeLine } from '../agent/session/close-line.ts'
 import type { CommitResult, Committer, TakeCapture } from '../agent/session/committer.ts'
 import type { Context } from '../agent/session/context.ts'
@@ -90,8 +92,12 @@ async function commit(
   tag: string | undefined,
   { otherPaths, survey, held: surveyed }: Preview,
 ): Promise<CommitResult | undefined> {
-  const take: TakeCapture = (held, packs) =>
-    state.take(held, packs, held.entries === surveyed.entries ? survey : undefined)
+  let unused: Survey | undefined = survey
+  const take: TakeCapture = (held, packs) => {
+    const made = isSameState(held, surveyed) ? unused : undefined
+    unused = undefined // what is taken of it is changed by that
+    return state.take(held, packs, made)
+  }
   const result = await committer.commit(take, {
     reason: 'backup',
     always: tag !== undefined || otherPaths,
@@ -99,6 +105,11 @@ async function commit(
   })
   if (result === undefined && state.whyNot !== undefined) throw new HoldfastError(state.whyNot)
   return result
+}
+
+/** A survey against one tells of the other, too. */
+function isSameState({ entries }: HeldVersion, other: HeldVersion): boolean {
+  return entries === other.entries || entries.size + other.entries.size === 0
 }
 
 function report(options: ReplicateOptions, outcome: Outcome, { terminal }: Surroundings): void {
