@@ -1,4 +1,5 @@
 /** Extended attributes of what a restore makes: compared with those that are there, and given back in the end. */
+import { parentName } from '../../shared/repository/entry.ts'
 import type { EntryTable } from '../../shared/repository/entry-table.ts'
 import type { Attributes } from '../volume/attribute-dump.ts'
 import { AttributeToolError } from '../volume/attribute-tool.ts'
@@ -6,6 +7,7 @@ import type { AttributeTools } from '../volume/attribute-tools.ts'
 import { planAttributes } from '../volume/extended-attributes.ts'
 import type { Layout } from '../volume/layout.ts'
 import { locationOf, nameOf } from '../volume/layout.ts'
+import type { RestorePlan } from './restore-plan.ts'
 
 /** An attribute that could not be given back, or not be taken away. */
 export interface LostAttribute {
@@ -29,19 +31,23 @@ export async function presentAttributes(
 }
 
 /**
- * Gives the target's entries their attributes, and takes others away. After content, owner and mode: files inherit ACLs
+ * Gives what was made or changed its attributes, and takes others away. After content, owner and mode: files inherit ACLs
  * when they are made, and a change of owner takes capabilities away.
  * @param without names of entries that are not there.
  */
 export async function restoreAttributes(
   layout: Layout,
-  target: EntryTable,
+  plan: RestorePlan,
   without: ReadonlySet<string>,
   tools: AttributeTools,
 ): Promise<LostAttribute[]> {
-  const present = (await presentAttributes(layout, tools)) ?? new Map<string, Attributes>()
-  const plan = planAttributes(wantedOf(layout, target, without, present), present)
-  const refused = await tools.write(plan)
+  const touched = new Set(
+    [plan.directories, plan.files, plan.hardLinks, plan.symlinks, plan.metadata].flat(),
+  )
+  const present =
+    (await attributesNow(layout, plan, touched, tools)) ?? new Map<string, Attributes>()
+  const wanted = wantedOf(layout, plan.target, touched, without, present)
+  const refused = await tools.write(planAttributes(wanted, present))
   return refused.map(({ location, name, why }) => ({
     name: nameOf(layout, location) ?? location,
     attribute: name,
@@ -49,14 +55,52 @@ export async function restoreAttributes(
   }))
 }
 
+/**
+ * What is made has attributes only where it inherits them, so directories that were there before are looked at, and
+ * everything only where one of those has any. To look at a whole volume takes a good part of what writing it does.
+ */
+async function attributesNow(
+  layout: Layout,
+  plan: RestorePlan,
+  touched: ReadonlySet<number>,
+  tools: AttributeTools,
+): Promise<ReadonlyMap<string, Attributes> | undefined> {
+  const { target } = plan
+  const isNew = new Set([plan.directories, plan.files, plan.hardLinks, plan.symlinks].flat())
+  const before = new Set<string>()
+  const directories = new Set<string>()
+  for (const row of touched) {
+    const name = target.nameAt(row)
+    const parent = parentName(name)
+    const above = parent === undefined ? undefined : target.rowOf(parent)
+    if (parent !== undefined && (above === undefined || !isNew.has(above)))
+      directories.add(locationOf(layout, parent))
+    if (parent === undefined) directories.add(locationOf(layout, name))
+    else if (!isNew.has(row) && !directories.has(locationOf(layout, name)))
+      before.add(locationOf(layout, name))
+  }
+  try {
+    const found = (await tools.readOf([...directories, ...before]))?.found
+    const isInherited = found !== undefined && [...directories].some((each) => found.has(each))
+    if (!isInherited) return found
+  } catch (error) {
+    if (error instanceof AttributeToolError) return undefined
+    throw error
+  }
+  return presentAttributes(layout, tools)
+}
+
 function* wantedOf(
   layout: Layout,
   target: EntryTable,
+  rows: Iterable<number>,
   without: ReadonlySet<string>,
   present: ReadonlyMap<string, Attributes>,
 ): Generator<[string, Attributes | undefined]> {
-  for (const row of target.rows()) {
-    const { name, attributes } = target.glanceAt(row)
+  for (const row of rows) {
+    const attributes = target.attributesAt(row)
+    if (attributes === undefined && present.size === 0) continue
+    const name = target.nameAt(row)
     if (without.has(name)) continue
     const location = locationOf(layout, name)
     if (attributes !== undefined || present.has(location)) yield [location, attributes]

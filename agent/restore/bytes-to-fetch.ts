@@ -1,5 +1,10 @@
 /** What of a plan's files has to come from the repository. */
-import type { FileEntry, PackedFrame, StoredChunk } from '../../shared/repository/entry.ts'
+import type {
+  ChunkRef,
+  FileEntry,
+  PackedFrame,
+  StoredChunk,
+} from '../../shared/repository/entry.ts'
 import { isHole } from '../../shared/repository/entry.ts'
 import type { RestorePlan } from './restore-plan.ts'
 import { inWriteOrder } from './write-order.ts'
@@ -9,8 +14,8 @@ type FilesToWrite = Pick<RestorePlan, 'target' | 'present' | 'files'>
 /** The chunks that the files of a plan need and their present content does not have, in the order in which they are written. */
 export function* chunksToFetch({ target, present, files }: FilesToWrite): Generator<StoredChunk> {
   for (const row of files) {
-    const { name, chunks } = target.at(row) as FileEntry
-    const there = present.get(name)
+    const chunks = target.chunksAt(row)
+    const there = present.size === 0 ? undefined : present.get(target.nameAt(row))
     const local = there && new Set(there.chunks.flatMap((each) => (isHole(each) ? [] : each.id)))
     for (const { chunk } of inWriteOrder(chunks)) if (local?.has(chunk.id) !== true) yield chunk
   }
@@ -24,16 +29,18 @@ export function partedFiles({ target, present, files }: FilesToWrite): {
   const patched: number[] = []
   const fetched: number[] = []
   for (const row of files) {
-    const stored = (target.at(row) as FileEntry).chunks.flatMap((each) =>
-      isHole(each) ? [] : each.id,
-    )
     const there = present.size === 0 ? undefined : present.get(target.nameAt(row))
-    const local = new Set(there?.chunks.flatMap((each) => (isHole(each) ? [] : each.id)))
-    const isFetched = stored.length > 0 && !stored.some((id) => local.has(id))
-    const list = isFetched ? fetched : patched
+    const list = isFetchedWhole(target.chunksAt(row), there) ? fetched : patched
     list.push(row)
   }
   return { patched, fetched }
+}
+
+function isFetchedWhole(chunks: readonly ChunkRef[], there: FileEntry | undefined): boolean {
+  if (chunks.every(isHole)) return false
+  if (there === undefined) return true
+  const local = new Set(there.chunks.flatMap((each) => (isHole(each) ? [] : each.id)))
+  return !chunks.some((chunk) => !isHole(chunk) && local.has(chunk.id))
 }
 
 /** Stored bytes of the chunks' frames. */

@@ -74,11 +74,12 @@ export function setMetadata(location: string, entry: Entry, onOwnerLost: OnOwner
 
 /**
  * Node takes seconds as a double, of which the system keeps whole nanoseconds: chosen so that the microseconds are
- * exact. As text, because a negative number (before 1970) would be taken for "now".
+ * exact. A negative number (before 1970) would be taken for "now", and goes as text, which takes longer.
  */
-function seconds(ns: bigint): string {
+function seconds(ns: bigint): number | string {
   const us = Number(microseconds(ns))
   const nearest = us / 1e6
   const kept = Math.floor(Math.trunc((nearest % 1) * 1e9) / 1000)
-  return String(kept === us - Math.trunc(nearest) * 1e6 ? nearest : nearest + 2.5e-7)
+  const exact = kept === us - Math.trunc(nearest) * 1e6 ? nearest : nearest + 2.5e-7
+  return exact < 0 ? String(exact) : exact
 }

@@ -93,7 +93,7 @@ function sortRows(target: EntryTable, present: Present): Lists {
   const rows = [...target.rows()]
   const differs = rows.filter((row) => same[row] !== 1)
   const wrong = new Set<string>()
-  for (const row of differs) {
+  for (const row of others.size === 0 ? [] : differs) {
     const { name, type } = target.glanceAt(row)
     const there = others.get(name)
     if (there !== undefined && there.type !== type) wrong.add(name)
@@ -114,11 +114,11 @@ function sortRows(target: EntryTable, present: Present): Lists {
   for (const row of lists.files) rewritten[row] = 1
   lists.directories.sort((a, b) => (target.nameAt(a) < target.nameAt(b) ? -1 : 1))
   for (const row of rows) {
-    const entry = target.glanceAt(row)
-    if (entry.type !== 'file' || entry.hardLinkOf === undefined) continue
-    const first = target.rowOf(entry.hardLinkOf)
+    const hardLinkOf = target.hardLinkOfAt(row)
+    if (hardLinkOf === undefined) continue
+    const first = target.rowOf(hardLinkOf)
     const isStale = first !== undefined && rewritten[first] === 1
-    if (isStale || !isLinked(entry, entry.hardLinkOf, others)) lists.hardLinks.push(row)
+    if (isStale || !isLinked(target.nameAt(row), hardLinkOf, others)) lists.hardLinks.push(row)
   }
   return lists
 }
@@ -153,12 +153,8 @@ function hasContent(
   return sameContent(target.at(row) as FileEntry, there)
 }
 
-function isLinked(
-  entry: FileEntry,
-  first: string,
-  others: ReadonlyMap<string, ScannedEntry>,
-): boolean {
-  const [a, b] = [others.get(entry.name), others.get(first)]
+function isLinked(name: string, first: string, others: ReadonlyMap<string, ScannedEntry>): boolean {
+  const [a, b] = [others.get(name), others.get(first)]
   return a !== undefined && a.inode === b?.inode && a.device === b.device
 }
 
@@ -224,26 +220,24 @@ function metadataRows(
 
 /** So that packs are read from front to back, and one after the other as they were written: their names say nothing of that. */
 function inOrderOfSource(target: EntryTable, rows: readonly number[]): number[] {
-  const frames = rows.map((row) => firstStored(target, row)?.frame)
+  const starts = new Float64Array(rows.length)
+  const frames = rows.map((row, i) => {
+    const first = target.chunksAt(row).find((chunk): chunk is StoredChunk => !isHole(chunk))
+    starts[i] = first?.start ?? 0
+    return first?.frame
+  })
   const known = new Set(frames.filter((frame) => frame !== undefined))
   const packs = new Map<string, number>()
   for (const { pack } of known) if (!packs.has(pack)) packs.set(pack, packs.size)
   const packOf = ({ pack }: PackedFrame) => packs.get(pack) ?? 0
   const sorted = [...known].toSorted((a, b) => packOf(a) - packOf(b) || a.offset - b.offset)
   const ranks = new Map(sorted.map((frame, i) => [frame, i + 1]))
-  const keys = new Float64Array(rows.length)
-  for (const [i, row] of rows.entries()) {
-    const frame = frames[i]
+  const keys = Float64Array.from(frames, (frame, i) => {
     const rank = frame === undefined ? 0 : (ranks.get(frame) ?? 0)
-    keys[i] = rank * MAX_FRAME_BYTES + (firstStored(target, row)?.start ?? 0)
-  }
+    return rank * MAX_FRAME_BYTES + (starts[i] as number)
+  })
   const order = [...rows.keys()].toSorted((a, b) => (keys[a] as number) - (keys[b] as number))
   return order.map((i) => rows[i] as number)
-}
-
-function firstStored(target: EntryTable, row: number): StoredChunk | undefined {
-  const { chunks } = target.at(row) as FileEntry
-  return chunks.find((chunk): chunk is StoredChunk => !isHole(chunk))
 }
 
 export function sizeOf(target: EntryTable, row: number): number {

@@ -231,8 +231,7 @@ class RestoreRun {
 
   async restoreAttributes(tools: AttributeTools): Promise<void> {
     const lost = new Set(this.lost.map(({ name }) => name))
-    const { target } = this.#plan
-    this.attributesLost = await restoreAttributes(this.#layout, target, lost, tools)
+    this.attributesLost = await restoreAttributes(this.#layout, this.#plan, lost, tools)
   }
 
   /** Where an entry lies, reached through real directories only. */

@@ -4,7 +4,7 @@
  */
 import { ByteHeap, offsetOf, roundedUp } from './byte-heap.ts'
 import { FrameRegistry, findInList, idHashes, readChunks } from './chunk-list.ts'
-import type { Entry, StoredChunk } from './entry.ts'
+import type { ChunkRef, Entry, StoredChunk } from './entry.ts'
 import { RecordView, planRecord, writeRecord } from './entry-record.ts'
 import { EntryRows } from './entry-rows.ts'
 import { KindRegistry } from './kind-registry.ts'
@@ -65,6 +65,29 @@ export class EntryTable implements Entries {
   /** As `glance`, of a row that is used. */
   glanceAt(row: number): Entry {
     return this.#make(row, false)
+  }
+
+  /** The chunks of a row's file, without the rest of its entry. */
+  chunksAt(row: number): ChunkRef[] {
+    return readChunks(this.#record(row).list, this.#frames)
+  }
+
+  /** As the entry says it, of a row that is used. */
+  hardLinkOfAt(row: number): string | undefined {
+    return this.#record(row).rest.hardLinkOf
+  }
+
+  /** As the entry says them, of a row that is used. */
+  attributesAt(row: number): Entry['attributes'] {
+    const { attributes } = this.#record(row).rest
+    return attributes && Object.fromEntries(attributes)
+  }
+
+  /** The directories that entries lie in, each once; '' for declared paths. */
+  parents(): Set<string> {
+    const numbers = new Set<number>()
+    for (const row of this.rows()) numbers.add(this.#rows.directory(row))
+    return new Set([...numbers].map((number) => this.#paths.at(number)))
   }
 
   /** A number under which the entry can be had until it is removed. */

@@ -8,8 +8,6 @@ import { CorruptObjectError, NotFoundError } from '../errors.ts'
 import type { ObjectStore } from '../object-store/object-store.ts'
 import { formatStreamName } from '../stream-name.ts'
 import type { Fault } from './entry.ts'
-import { parentName } from './entry.ts'
-import type { Entries } from './entry-table.ts'
 import { EntryTable } from './entry-table.ts'
 import type { FrameRef } from './frame.ts'
 import { openFrame, sealFrame } from './frame.ts'
@@ -130,20 +128,20 @@ export async function applyDelta(
  * No entry may lie below anything but a directory of the same version: nothing is ever written through a link.
  * A hard link names a file that is none itself.
  */
-export function refuseBrokenTree(key: string, entries: Entries): void {
-  const directories = new Set<string>()
-  for (const entry of entries.values()) if (entry.type === 'directory') directories.add(entry.name)
-  for (const entry of entries.values()) {
-    const { name } = entry
-    const parent = parentName(name)
-    if (parent !== undefined && !directories.has(parent))
-      throw new CorruptObjectError(key, `it places "${name}" below something that is no directory`)
-    if (entry.type !== 'file' || entry.hardLinkOf === undefined) continue
-    const first = entries.get(entry.hardLinkOf)
+export function refuseBrokenTree(key: string, entries: EntryTable): void {
+  for (const parent of entries.parents()) {
+    if (parent === '' || entries.glance(parent)?.type === 'directory') continue
+    const [name = ''] = entries.namesIn(parent)
+    throw new CorruptObjectError(key, `it places "${name}" below something that is no directory`)
+  }
+  for (const row of entries.rows()) {
+    const hardLinkOf = entries.hardLinkOfAt(row)
+    if (hardLinkOf === undefined) continue
+    const first = entries.glance(hardLinkOf)
     if (first?.type !== 'file' || first.hardLinkOf !== undefined)
       throw new CorruptObjectError(
         key,
-        `it links "${name}" to "${entry.hardLinkOf}", which is no file of its own`,
+        `it links "${entries.nameAt(row)}" to "${hardLinkOf}", which is no file of its own`,
       )
   }
 }
