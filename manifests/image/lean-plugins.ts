@@ -15,7 +15,8 @@ export const builtinsByRequire: esbuild.Plugin = {
   setup(build) {
     build.onResolve({ filter: /^[a-z]/ }, ({ path: name, kind }) => {
       if (!isBuiltin(name)) return undefined
-      return kind === 'require-call'
+      // What is imported when it is needed is named by its exports, and has only `default` as a CommonJS module.
+      return kind === 'require-call' || kind === 'dynamic-import'
         ? { path: name, external: true }
         : { path: name, namespace: BUILTIN }
     })

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { bundle, bundleProgram, PROGRAMS } from '../../../manifests/image/bundle.ts'
@@ -27,6 +28,20 @@ async function run(main: string, ...words: string[]): Promise<{ code: number; sa
   return { code: await exited, said: out + errors }
 }
 
+function writeDatabase(file: string, name: string): void {
+  const database = new DatabaseSync(file)
+  database.exec('CREATE TABLE orders (name TEXT NOT NULL)')
+  database.prepare('INSERT INTO orders VALUES (?)').run(name)
+  database.close()
+}
+
+function readDatabase(file: string): unknown[] {
+  const database = new DatabaseSync(file, { readOnly: true })
+  const rows = database.prepare('SELECT name FROM orders').all()
+  database.close()
+  return rows.map((row) => ({ ...row }))
+}
+
 /** Source text that hands whatever its worker says to `answer`. */
 function startsWorker(file: string): string {
   return `import { Worker } from 'node:worker_threads'
@@ -39,6 +54,7 @@ describe('a bundled program', () => {
     await mkdir(from ?? '')
     await mkdir(repository ?? '')
     await writeFile(join(from ?? '', 'order'), 'one pen')
+    writeDatabase(join(from ?? '', 'orders.db'), 'two pens')
     const common = ['--store', `file://${repository}`, '--stream', 'shop/shop/0']
     const verbs = [
       ['replicate', ...common, '--path', from ?? '', '--once'],
@@ -49,6 +65,7 @@ describe('a bundled program', () => {
     ]
     for (const words of verbs) expect(await run(mainOf('cli'), ...words)).toMatchObject({ code: 0 })
     expect(await readFile(join(to ?? '', 'order'), 'utf8')).toBe('one pen')
+    expect(readDatabase(join(to ?? '', 'orders.db'))).toEqual([{ name: 'two pens' }])
   })
 
   it('names an error as the sources do, and loads what it imports lazily', async () => {
