@@ -27,7 +27,10 @@ export function isDatabaseFile(location: string, sizeBytes: number): boolean {
   }
 }
 
-/** A database and what lies beside it count as one file, which changed when any of it did. */
+/**
+ * A database and what lies beside it count as one file, which changed when any of it did. Of a log the mtime says when:
+ * whoever only opens it as root gives it its owner anew, which moves the ctime, and an agent would follow itself.
+ */
 export function asDatabase(file: ScannedEntry, location: string): ScannedEntry {
   let { mtimeNs, ctimeNs } = file
   const beside: SideFile[] = []
@@ -37,7 +40,8 @@ export function asDatabase(file: ScannedEntry, location: string): ScannedEntry {
     beside.push({ suffix, sizeBytes: Number(side.size) })
     if (suffix === '-shm') continue // readers write to it, too
     if (side.mtimeNs > mtimeNs) mtimeNs = side.mtimeNs
-    if (side.ctimeNs > ctimeNs) ctimeNs = side.ctimeNs
+    const changedNs = suffix === '-wal' ? side.mtimeNs : side.ctimeNs
+    if (changedNs > ctimeNs) ctimeNs = changedNs
   }
   return { ...file, mtimeNs, ctimeNs, database: true, beside }
 }

@@ -143,3 +143,18 @@ it('goes with its log when it is removed, and comes with it when it is renamed',
   await commitDirty('one.db', 'one.db-wal', 'new.db-wal', 'two.db', 'two.db-wal', 'two.db-shm')
   expect(held()).toEqual(['new.db*'])
 })
+
+it('is not changed by being read, whoever reads it, while its app has it open', async () => {
+  const shop = database('shop.db')
+  shop.exec('insert into rows values (1)')
+  await volume.commit()
+  expect(await toRead()).toBe(0)
+  shop.exec('insert into rows values (2)')
+  expect(await toRead()).toBe(1)
+})
+
+/** How many files a look at all of them would have to read, by their times alone. */
+async function toRead(): Promise<number> {
+  const options = { doubtful: new Set<string>(), hints: undefined, uid: 0 }
+  return (await surveyAll(volume.layout, volume.held, options)).plan.read.length
+}
