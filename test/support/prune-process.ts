@@ -5,6 +5,7 @@
 import { PRODUCTION, PRUNE_STEPS, type PruneSeams } from '../../cli/prune-steps.ts'
 import { pruneStream, type PruneOrder } from '../../cli/prune-stream.ts'
 import type { Swept } from '../../cli/prune-sweep.ts'
+import type { StreamVaults } from '../../shared/encryption/stream-vaults.ts'
 import { systemClock } from '../../shared/clock.ts'
 import { openStore } from '../../shared/object-store/open-store.ts'
 import { VersionLog } from '../../shared/repository/version-log.ts'
@@ -15,12 +16,12 @@ import { parseStreamName } from '../../shared/stream-name.ts'
 export async function pruneOnce(
   url: string,
   stream: string,
-  { dayMs, rules }: { dayMs: number; rules: string },
+  { dayMs, rules, vaults }: { dayMs: number; rules: string; vaults?: StreamVaults },
   step: PruneSeams['step'] = () => undefined,
 ): Promise<Swept | undefined> {
   const store = await openStore(url)
   const patience = { clock: systemClock, giveUpAfterMs: 60_000 }
-  const log = new VersionLog(store, parseStreamName(stream), patience)
+  const log = new VersionLog(store, parseStreamName(stream), patience, vaults)
   const order: PruneOrder = { keep: parseKeep(rules), confirmed: undefined, dryRun: false }
   const run = (confirmed: number | undefined) => {
     const seams = { ...PRODUCTION, dayMs, step }
