@@ -25,15 +25,23 @@ const CACHE = join(import.meta.dirname, '../../node_modules/.cache/holdfast')
 const TOOLS = ['helm', 'kubectl'] as const
 export type ClusterTool = (typeof TOOLS)[number]
 
+export interface Ended {
+  readonly status: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
 /** Returns what it prints; throws what it complains of. */
 export function runTool(tool: ClusterTool, ...words: readonly string[]): string {
-  const { status, stdout, stderr, error } = spawnSync(toolPath(tool), words, {
-    encoding: 'utf8',
-    maxBuffer: 1 << 26,
-  })
-  if (error !== undefined) throw error
+  const { status, stdout, stderr } = tryTool(tool, words)
   if (status !== 0) throw new Error(`${tool} ${words.join(' ')} ended with ${status}: ${stderr}`)
   return stdout
+}
+
+export function tryTool(tool: ClusterTool, words: readonly string[], input = ''): Ended {
+  const ended = spawnSync(toolPath(tool), words, { encoding: 'utf8', input, maxBuffer: 1 << 26 })
+  if (ended.error !== undefined) throw ended.error
+  return ended
 }
 
 function toolPath(tool: ClusterTool): string {
