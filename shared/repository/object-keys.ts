@@ -29,6 +29,11 @@ export function streamPrefix(stream: StreamName): string {
   return `${STREAMS_PREFIX}${formatStreamName(stream)}/`
 }
 
+/** Below it lie the folders of an app's slots. */
+export function appPrefix({ namespace, app }: Omit<StreamName, 'slot'>): string {
+  return `${STREAMS_PREFIX}${namespace}/${app}/`
+}
+
 export function versionsPrefix(stream: StreamName): string {
   return `${streamPrefix(stream)}versions/`
 }

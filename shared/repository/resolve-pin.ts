@@ -2,7 +2,8 @@
 import { NotFoundError } from '../errors.ts'
 import type { ObjectStore } from '../object-store/object-store.ts'
 import type { Pin } from '../pin.ts'
-import { formatStreamName } from '../stream-name.ts'
+import { formatStreamName, streamPartProblem } from '../stream-name.ts'
+import { appPrefix } from './object-keys.ts'
 import type { LoggedPrune } from './prune-record.ts'
 import { pruneFate, readPrune, requireUnpruned } from './prune-record.ts'
 import { readTag } from './tags.ts'
@@ -10,7 +11,8 @@ import { requireVersion } from './version-object.ts'
 import type { LoggedNumber, VersionLog } from './version-log.ts'
 
 /**
- * The version that a pin names now; 0 for "nothing" (`fresh`, or `latest` of a stream without versions, or a time
+ * The version that a pin names now (a tag that only other slots of the app have: by the time of the version that it names
+ * there); 0 for "nothing" (`fresh`, or `latest` of a stream without versions, or a time
  * before the first one). Throws `NotFoundError` for a number or tag that is not there, or that prune is about to remove.
  */
 export async function resolvePin(store: ObjectStore, log: VersionLog, pin: Pin): Promise<number> {
@@ -31,11 +33,29 @@ export async function resolvePin(store: ObjectStore, log: VersionLog, pin: Pin):
 /** Pins that name a version which must be there: a number or a tag. The others may resolve to "nothing". */
 async function resolveTag(store: ObjectStore, log: VersionLog, tag: string): Promise<number> {
   const n = await readTag(store, log.stream, tag)
-  if (n === undefined)
-    throw new NotFoundError(
-      `stream ${formatStreamName(log.stream)} has no version tagged "${tag}": holdfast versions lists the tags`,
-    )
-  return requireKept(store, log, n)
+  if (n !== undefined) return requireKept(store, log, n)
+  const time = await timeOfTag(store, log, tag)
+  if (time !== undefined) return resolveTime(log, await readPrune(store, log.stream), time)
+  throw new NotFoundError(
+    `stream ${formatStreamName(log.stream)} has no version tagged "${tag}": holdfast versions lists the tags`,
+  )
+}
+
+/** When the version was made that has this tag in another slot of the app, the newest of several; undefined: none has. */
+async function timeOfTag(
+  store: ObjectStore,
+  log: VersionLog,
+  tag: string,
+): Promise<Date | undefined> {
+  let newest: Date | undefined
+  for (const slot of await store.folders(appPrefix(log.stream))) {
+    if (slot === log.stream.slot || streamPartProblem(slot) !== undefined) continue
+    const other = log.ofSlot(slot)
+    const n = await readTag(store, other.stream, tag)
+    const made = n === undefined ? undefined : (await other.record(n))?.modifiedAt
+    if (made !== undefined && (newest === undefined || made > newest)) newest = made
+  }
+  return newest
 }
 
 async function requireKept(store: ObjectStore, log: VersionLog, n: number): Promise<number> {

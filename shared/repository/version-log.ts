@@ -53,6 +53,11 @@ export class VersionLog {
     this.#patience = patience
   }
 
+  /** The log of another slot of the same app; what is sealed there stays so. */
+  ofSlot(slot: string): VersionLog {
+    return new VersionLog(this.#store, { ...this.stream, slot }, this.#patience)
+  }
+
   /**
    * The record with this number; undefined when there is none (never written, or pruned). No key is needed, since who
    * may write never depends on one: what is sealed in the header stays so.

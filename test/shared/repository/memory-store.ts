@@ -60,8 +60,13 @@ export class MemoryStore implements ObjectStore {
     })
   }
 
-  folders(): Promise<string[]> {
-    return Promise.resolve([])
+  async folders(prefix: string): Promise<string[]> {
+    return this.#call(`folders ${prefix}`, () => {
+      const below = [...this.objects.keys()].filter((key) => key.startsWith(prefix))
+      return [
+        ...new Set(below.map((key) => key.slice(prefix.length).split('/')[0] ?? '')),
+      ].toSorted()
+    })
   }
 
   delete(key: string): Promise<void> {

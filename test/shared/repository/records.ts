@@ -7,6 +7,7 @@ import type { ManifestDelta } from '../../../shared/repository/manifest.ts'
 import { encodeObject } from '../../../shared/repository/object-file.ts'
 import { versionKey } from '../../../shared/repository/object-keys.ts'
 import { encodeVersion, encodeVersionPayload } from '../../../shared/repository/version-object.ts'
+import { formatStreamName, type StreamName } from '../../../shared/stream-name.ts'
 import type { MemoryStore } from './memory-store.ts'
 
 export const STREAM = { namespace: 'shop', app: 'shop', slot: '0' }
@@ -81,17 +82,20 @@ export function unstated<K extends Kind>(kind: K, n: number, parts: Parts<K> = {
 export class TestLog {
   state: LogState = EMPTY_LOG
   readonly #store: MemoryStore
+  readonly #stream: StreamName
 
-  constructor(store: MemoryStore) {
+  constructor(store: MemoryStore, stream: StreamName = STREAM) {
     this.#store = store
+    this.#stream = stream
   }
 
   async add(unnumbered: UnstatedRecord, delta?: ManifestDelta): Promise<void> {
     this.state = advance(this.state, unnumbered)
-    const record: LogRecord = { ...unnumbered, log: this.state }
+    const stream = formatStreamName(this.#stream)
+    const record: LogRecord = { ...unnumbered, stream, log: this.state }
     const body =
       record.kind === 'version' ? await versionBody(record, delta) : encodeObject([], record)
-    this.#store.objects.set(versionKey(STREAM, record.n), {
+    this.#store.objects.set(versionKey(this.#stream, record.n), {
       body,
       modifiedAt: this.#store.now(),
     })

@@ -161,3 +161,23 @@ it('a time that falls on a lineage left by a restore is what was current then', 
     0, 1, 2, 1,
   ])
 })
+
+it('a tag that only another slot has stands for its time: the newest complete version not after it', async () => {
+  const { store, log, written } = emptyLog()
+  const other = { ...STREAM, slot: '1' }
+  let minute = 0
+  store.now = () => new Date(Date.UTC(2026, 10, 20, 12, minute))
+  await written.add(version(1, 0))
+  minute = 1
+  await written.add(version(2, 1, false))
+  minute = 2
+  await new TestLog(store, other).add(version(1, 0))
+  await createTag(store, other, 'before-upgrade', 1)
+  minute = 3
+  await written.add(version(3, 2))
+  const pin = { kind: 'tag', tag: 'before-upgrade' } as const
+  expect(await resolvePin(store, log, pin)).toBe(1)
+  // Its own tag goes before the others'.
+  await createTag(store, STREAM, 'before-upgrade', 3)
+  expect(await resolvePin(store, log, pin)).toBe(3)
+})
