@@ -4,9 +4,10 @@ import type { Status } from './session/status.ts'
 
 export type Log = pino.Logger
 
-/** Each line is written before the call returns: what an agent last said must not be lost with it. */
-export function createLog(stream: string): Log {
-  const options = { base: { stream }, timestamp: pino.stdTimeFunctions.isoTime }
+/** Each line names the stream, and is written before the call returns: what an agent last said must not be lost with it. */
+export function createLog(status: Status): Log {
+  const mixin = () => ({ stream: status.facts.stream })
+  const options = { base: null, mixin, timestamp: pino.stdTimeFunctions.isoTime }
   return pino(options, pino.destination({ dest: process.stdout.fd, sync: true }))
 }
 

@@ -4,16 +4,18 @@ import { tagProblem } from '../shared/pin.ts'
 import { KEY } from '../shared/sidecar-contract.ts'
 import type { Log } from './agent-log.ts'
 import { readAnnotations, watchPodInfo } from './pod-info.ts'
+import type { BackupAnswer } from './service/report.ts'
 import type { Replicator } from './session/replicator.ts'
 
 /** A backup that failed (a hook, a volume that is not there) is tried again for as long as it is asked for. The first wait. */
 const RETRY_MS = 10_000
 
-/** A new value asks for a version with that tag. Returns what ends the watch. */
+/** A new value asks for a version with that tag; each answer is told. Returns what ends the watch. */
 export function answerBackups(
   podInfoDir: string,
   replicator: Replicator,
   log: Log,
+  tell: (answer: BackupAnswer) => void,
 ): () => Promise<void> {
   let seen: string | undefined
   const look = (backOff = new BackOff(RETRY_MS)) => {
@@ -21,11 +23,17 @@ export function answerBackups(
     if (tag === undefined || tag === seen) return
     seen = tag
     const problem = tagProblem(tag)
-    if (problem !== undefined)
+    if (problem !== undefined) {
+      tell({ request: tag, version: null, problem })
       return log.error({ tag }, `${KEY.backup}=${tag} is refused: ${problem}`)
+    }
     replicator.backup(tag).then(
-      (n) => log.info({ tag, version: n }, `backup ${tag} is v${n}`),
+      (version) => {
+        tell({ request: tag, version, problem: null })
+        return log.info({ tag, version }, `backup ${tag} is v${version}`)
+      },
       (error: Error) => {
+        tell({ request: tag, version: null, problem: error.message })
         log.error({ tag }, `backup ${tag} failed, and is tried again: ${error.message}`)
         setTimeout(() => {
           if (seen !== tag) return

@@ -1,39 +1,35 @@
 /** The verb of the sidecar's main process: bring the volume to where the request says, let the app go, ship changes. */
 import type { Server } from 'node:http'
-import { openKeyring } from '../shared/encryption/keyring.ts'
-import { StreamVaults } from '../shared/encryption/stream-vaults.ts'
+import path from 'node:path'
 import { systemClock } from '../shared/clock.ts'
 import { HoldfastError } from '../shared/errors.ts'
-import { openStore } from '../shared/object-store/open-store.ts'
-import type { Patience } from '../shared/patience.ts'
-import { parsePin, requestText } from '../shared/pin.ts'
-import { VersionLog } from '../shared/repository/version-log.ts'
-import { KEY } from '../shared/sidecar-contract.ts'
-import { formatStreamName } from '../shared/stream-name.ts'
+import { KEY, TOKEN_FILE } from '../shared/sidecar-contract.ts'
 import type { AgentConfig } from './config.ts'
 import { watchDirectories } from './capture/directory-watcher.ts'
 import { releaseAtRest } from './capture/release-memory.ts'
-import { createLog, logChanges } from './agent-log.ts'
+import { createLog, logChanges, type Log } from './agent-log.ts'
 import { answerBackups } from './backup-requests.ts'
+import { compose, type Composed, type Surroundings } from './compose.ts'
 import { readAnnotations } from './pod-info.ts'
-import { controlSocket, frozenNote, serveControl } from './serve/control.ts'
+import { controlSocket, frozenNote, serveControl, slotNotePrefix } from './serve/control.ts'
 import { serveHealth } from './serve/health.ts'
-import { AppState } from './session/app-state.ts'
-import type { Context, StepName } from './session/context.ts'
+import { httpsService } from './service/https-service.ts'
+import { withDigests } from './service/image-digests.ts'
+import { Reporter } from './service/reporter.ts'
+import type { Service } from './service/service.ts'
+import type { StepName } from './session/context.ts'
 import { AppHooks } from './session/hooks.ts'
-import { newWriter } from './session/identity.ts'
-import { LogWriter } from './session/log-writer.ts'
 import type { Replicator } from './session/replicator.ts'
 import { runSession } from './session/session.ts'
+import { SlotNote } from './session/slot-note.ts'
+import { inSlot } from './session/slots.ts'
 import { start } from './session/start.ts'
 import { Status } from './session/status.ts'
-import { AttributeTools } from './volume/attribute-tools.ts'
-import { layoutOfAssignment } from './volume/layout.ts'
 
 /** Runs until SIGTERM; resolves when everything is shipped and the stream closed. */
 export async function replicate(config: AgentConfig): Promise<void> {
-  const log = createLog(streamText(config))
-  const status = new Status()
+  const status = newStatus(config)
+  const log = createLog(status)
   logChanges(log, status)
   let replicator: Replicator | undefined
   let draining = false
@@ -50,35 +46,71 @@ export async function replicate(config: AgentConfig): Promise<void> {
     replicator?.stop()
   })
   await serveControl(controlSocket(config.pod.uid), { status, drain })
-  const health = serveHealth(config.healthPort, streamText(config), status, systemClock)
+  const health = serveHealth(config.healthPort, status, systemClock)
   if (await isCopy(config, status, stopping.signal)) return endServing(health)
+  const surroundings = surroundingsOf(config, status, stopping.signal, givingUp.signal)
+  const { service } = surroundings
+  const reporter = service === null ? undefined : startReporter(service, surroundings, log)
   const hooks = new AppHooks(config.assignment, {
     clock: systemClock,
     status,
     stopping: stopping.signal,
-    step: crashStep(config.crashAfter),
+    step: surroundings.step,
     warn: (why) => log.warn(why),
     notePath: frozenNote(config.pod.uid),
+    runner: service,
   })
   hooks.resume()
-  const context = await composeOrHold(config, status, stopping.signal, givingUp.signal)
-  if (context === undefined) return endServing(health)
-  const { assignment } = config
-  let closePodInfo: (() => Promise<void>) | undefined
-  await runSession(context, {
-    withinMs: assignment.withinMs,
-    watch: () => watchDirectories((why) => log.warn(why)),
-    atRest: releaseAtRest,
-    take: hooks.around(context.state),
-    onReplicating: (running) => {
+  await live(config, surroundings, log, {
+    hooks,
+    reporter,
+    onReplicating(running) {
       replicator = running
       if (draining) running.drain()
-      closePodInfo = answerBackups(config.podInfoDir, running, log)
     },
   })
-  await closePodInfo?.()
   await hooks.end()
+  await reporter?.end()
   endServing(health)
+}
+
+interface Companions {
+  readonly hooks: AppHooks
+  readonly reporter: Reporter | undefined
+  readonly onReplicating: (replicator: Replicator) => void
+}
+
+/** From the slot to the end of its session. */
+async function live(
+  config: AgentConfig,
+  surroundings: Surroundings,
+  log: Log,
+  { hooks, reporter, onReplicating }: Companions,
+): Promise<void> {
+  const composed = await composeOrHold(config, surroundings)
+  if (composed === undefined) return
+  let closePodInfo: (() => Promise<void>) | undefined
+  const ended = await inSlot(composed.nextClaim, (claim) => {
+    const context = composed.contextIn(claim)
+    return runSession(context, {
+      withinMs: config.assignment.withinMs,
+      watch: () => watchDirectories((why) => log.warn(why)),
+      atRest: releaseAtRest,
+      take: hooks.around(context.state),
+      onLettingGo() {
+        if (config.assignment.slot === null) leaveSlotNote(surroundings, claim.slot, log)
+      },
+      onReplicating(running) {
+        onReplicating(running)
+        closePodInfo = answerBackups(config.podInfoDir, running, log, (answer) =>
+          reporter?.answered(answer),
+        )
+      },
+    })
+  })
+  if (ended === undefined)
+    surroundings.status.set({ phase: 'ended', reason: 'ended before a slot was taken' })
+  await closePodInfo?.()
 }
 
 /** A scraper keeps its connection open, and an open connection keeps the process. */
@@ -91,89 +123,78 @@ function endServing(health: Server): void {
 export async function restore(config: AgentConfig): Promise<void> {
   const why = whyCopy(config)
   if (why !== undefined) throw new HoldfastError(`nothing is restored: ${why}`)
-  const log = createLog(streamText(config))
-  const status = new Status()
+  const status = newStatus(config)
+  const log = createLog(status)
   logChanges(log, status)
   const stopping = new AbortController()
   process.on('SIGTERM', () => {
     stopping.abort()
   })
-  const { signal } = stopping
-  const committer = await start(await compose(config, status, signal, signal))
+  const surroundings = surroundingsOf(config, status, stopping.signal, stopping.signal)
+  const composed = await compose(config, surroundings)
+  const committer = await inSlot(composed.nextClaim, (claim) => start(composed.contextIn(claim)))
   if (committer === undefined)
     throw new HoldfastError('told to stop before the volume was restored')
 }
 
-function streamText({ assignment }: AgentConfig): string {
-  return formatStreamName({ ...assignment, slot: assignment.slot ?? FIRST_SLOT })
+function newStatus({ assignment: { namespace, app } }: AgentConfig): Status {
+  const status = new Status()
+  status.set({ stream: `${namespace}/${app}/?` })
+  return status
 }
 
-/** The slot of a ReplicaSet's only pod. */
-const FIRST_SLOT = '0'
+function surroundingsOf(
+  config: AgentConfig,
+  status: Status,
+  stopping: AbortSignal,
+  givingUp: AbortSignal,
+): Surroundings {
+  const { assignment, podInfoDir, pod } = config
+  const { service } = assignment
+  return {
+    status,
+    service: service && httpsService(service, path.join(podInfoDir, TOKEN_FILE)),
+    images: { now: assignment.images },
+    slotNote: new SlotNote(slotNotePrefix(pod.uid)),
+    stopping,
+    givingUp,
+    step: crashStep(config.crashAfter),
+  }
+}
+
+function startReporter(service: Service, { status, images }: Surroundings, log: Log): Reporter {
+  return new Reporter(service, {
+    status,
+    clock: systemClock,
+    onAnswer(answer) {
+      images.now = withDigests(images.now, answer)
+    },
+    warn: (why) => log.warn(why),
+  })
+}
+
+function leaveSlotNote({ slotNote }: Surroundings, slot: string, log: Log): void {
+  try {
+    slotNote.leave(slot)
+  } catch (error) {
+    log.warn(
+      `the note that this pod's app runs in slot ${slot} cannot be written (${(error as NodeJS.ErrnoException).code}): should the sidecar restart before its first version, it looks for a slot again`,
+    )
+  }
+}
 
 /** A store that cannot be opened is for people to mend: said by the probe, not by restarts. Undefined: told to stop meanwhile. */
 async function composeOrHold(
   config: AgentConfig,
-  status: Status,
-  stopping: AbortSignal,
-  givingUp: AbortSignal,
-): Promise<Context | undefined> {
+  surroundings: Surroundings,
+): Promise<Composed | undefined> {
   try {
-    return await compose(config, status, stopping, givingUp)
+    return await compose(config, surroundings)
   } catch (error) {
     if (!(error instanceof HoldfastError)) throw error
-    status.set({ phase: 'holding', reason: error.message })
-    await systemClock.sleep(Infinity, stopping)
+    surroundings.status.set({ phase: 'holding', reason: error.message })
+    await systemClock.sleep(Infinity, surroundings.stopping)
     return undefined
-  }
-}
-
-async function compose(
-  config: AgentConfig,
-  status: Status,
-  stopping: AbortSignal,
-  givingUp: AbortSignal,
-): Promise<Context> {
-  const { assignment, pod } = config
-  const store = await openStore(assignment.store)
-  const patience: Patience = {
-    clock: systemClock,
-    signal: givingUp,
-    onRetry: (error) => {
-      status.set({ problem: error.message })
-    },
-  }
-  const stream = {
-    namespace: assignment.namespace,
-    app: assignment.app,
-    slot: assignment.slot ?? FIRST_SLOT,
-  }
-  const openKey = () => openKeyring(store, stream.namespace, config.key)
-  const vaults = new StreamVaults(stream, openKey)
-  const versionLog = new VersionLog(store, stream, patience, vaults)
-  const { pin, restoreRequest, images, templateHash, keep, paths } = assignment
-  return {
-    store,
-    writer: new LogWriter(versionLog, newWriter(pod, assignment.graceSeconds), patience),
-    state: new AppState(
-      layoutOfAssignment(assignment, config.rootDir),
-      systemClock,
-      new AttributeTools(),
-    ),
-    facts: {
-      roots: paths.map(({ path, as }) => ({ path, as })),
-      images,
-      templateHash,
-      ...(keep !== undefined && { keep }),
-    },
-    patience,
-    status,
-    step: crashStep(config.crashAfter),
-    request:
-      pin === null ? undefined : { text: requestText(pin, restoreRequest), pin: parsePin(pin) },
-    whenEmpty: assignment.whenEmpty,
-    exclusive: assignment.exclusive,
-    stopping,
   }
 }
 

@@ -38,6 +38,8 @@ export function replicaContext(
     request: undefined,
     whenEmpty: 'resume',
     exclusive: true,
+    claimedAt: null,
+    podState: () => Promise.resolve(undefined),
     stopping: surroundings.signals.stopped,
   }
 }

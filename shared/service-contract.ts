@@ -80,6 +80,7 @@ export const ReportAnswerSchema = v.object({
   images: v.array(
     v.object({
       container: v.string(),
+      /** As the pod's spec names it now. */
       image: v.string(),
       /** `repository@sha256:…`, by which it can be pulled; null where it cannot (an image loaded by hand). */
       digest: v.nullable(v.string()),

@@ -16,6 +16,11 @@ export function frozenNote(podUid: string): string {
   return `/dev/shm/holdfast-${podUid.slice(0, 60)}.frozen`
 }
 
+/** And the note of the slot that this pod has taken: its name follows. */
+export function slotNotePrefix(podUid: string): string {
+  return `/dev/shm/holdfast-${podUid.slice(0, 60)}.slot-`
+}
+
 /** `wait` answers at the latest after this, before the probe's own 60 s, so that its words are seen. */
 const WAIT_MS = 50_000
 /** A start that needs people says so sooner. */

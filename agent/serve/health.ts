@@ -8,9 +8,9 @@ import { renderMetrics } from './metrics.ts'
 
 const RETRY_MS = 5_000
 
-export function serveHealth(port: number, stream: string, status: Status, clock: Clock): Server {
+export function serveHealth(port: number, status: Status, clock: Clock): Server {
   const server = createServer((req, res) => {
-    void answer(req.url ?? '/', res, stream, status, clock)
+    void answer(req.url ?? '/', res, status, clock)
   })
   server.on('error', () => setTimeout(() => server.listen(port), RETRY_MS).unref())
   server.listen(port)
@@ -21,12 +21,11 @@ export function serveHealth(port: number, stream: string, status: Status, clock:
 async function answer(
   url: string,
   res: ServerResponse,
-  stream: string,
   status: Status,
   clock: Clock,
 ): Promise<void> {
   if (url === '/metrics') {
-    const { text, contentType } = await renderMetrics(stream, status.facts, clock.monotonicMs())
+    const { text, contentType } = await renderMetrics(status.facts, clock.monotonicMs())
     res.writeHead(200, { 'content-type': contentType }).end(text)
   } else if (url === '/healthz') {
     const { facts } = status
@@ -34,6 +33,6 @@ async function answer(
     res.writeHead(facts.problem === '' && facts.frozen === '' ? 200 : 503, {
       'content-type': 'application/json',
     })
-    res.end(`${JSON.stringify({ stream, ...facts, unshippedSinceMs: undefined, lagSeconds })}\n`)
+    res.end(`${JSON.stringify({ ...facts, unshippedSinceMs: undefined, lagSeconds })}\n`)
   } else res.writeHead(404).end()
 }

@@ -3,12 +3,12 @@ import { lagOf } from '../session/status.ts'
 
 /** The facts as Prometheus reads them. The library is loaded when the first scrape comes: most sidecars see none. */
 export async function renderMetrics(
-  stream: string,
   facts: StatusFacts,
   nowMs: number,
 ): Promise<{ text: string; contentType: string }> {
   const { Gauge, Registry } = await import('prom-client')
   const registry = new Registry()
+  const { stream } = facts
   const gauge = (name: string, help: string, value: number) => {
     new Gauge({
       name: `holdfast_${name}`,

@@ -2,6 +2,7 @@
 import type { ObjectStore } from '../../shared/object-store/object-store.ts'
 import type { Patience } from '../../shared/patience.ts'
 import type { Pin } from '../../shared/pin.ts'
+import type { PodState } from '../../shared/service-contract.ts'
 import type { AppState } from './app-state.ts'
 import type { AppFacts } from './committer.ts'
 import type { LogWriter } from './log-writer.ts'
@@ -39,6 +40,9 @@ export const STEPS = [
 ] as const
 export type StepName = (typeof STEPS)[number]
 
+/** What the cluster says of a pod of this namespace; undefined where nobody who knows has answered. */
+export type PodStateOf = (pod: { name: string; uid: string }) => Promise<PodState | undefined>
+
 export interface Context {
   readonly store: ObjectStore
   readonly writer: LogWriter
@@ -51,6 +55,12 @@ export interface Context {
   readonly whenEmpty: 'resume' | 'fresh' | 'fail'
   /** The workload never runs two pods of one slot at once: no hand-over wait. */
   readonly exclusive: boolean
+  /**
+   * Where the pod took a slot that was free: the log's newest number then, 0 for none. A log that has grown since is
+   * somebody else's by now. Null: the slot is the pod's own, whoever writes there.
+   */
+  readonly claimedAt: number | null
+  readonly podState: PodStateOf
   /** The app in this pod is, or is about to be, told to stop. */
   readonly stopping: AbortSignal
 }

@@ -34,6 +34,7 @@ export async function fulfil(
   // Also where nothing was restored: a mark may be wiped, or not be there yet, and the log proves that the app was let go.
   if (!(await recordDone(context, open, line))) return undefined
   await context.step('done recorded')
+  tellRestored(context, prepared, line)
   const hasSomething =
     written || volumes.marked || target.version !== 0 || (await context.state.hasContent())
   if (hasSomething)
@@ -42,6 +43,14 @@ export async function fulfil(
     ? new HeldVersion({ ...target.manifest, entries: await asWritten(context, target) })
     : undefined
   return mainCommitter(context, open, line, target, prepared.vault, held)
+}
+
+/** A request that this start has brought to its end. */
+function tellRestored({ request, status }: Context, prepared: Preparation, line: Line): void {
+  const { decision, target } = prepared
+  const isDone = decision.kind === 'restore' || !decision.line.settled
+  if (isDone && request !== undefined && line.request === request.text)
+    status.set({ restored: { request: request.text, version: target.version } })
 }
 
 /**

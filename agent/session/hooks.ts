@@ -15,7 +15,7 @@ import type { AppState, Picture } from './app-state.ts'
 import type { TakeCapture } from './committer.ts'
 import type { Step } from './context.ts'
 import { FrozenNote, FrozenNoteError } from './frozen-note.ts'
-import { callHook, type HookFailure } from './hook-call.ts'
+import { callHook, type HookFailure, type HookRunner } from './hook-call.ts'
 import type { Status } from './status.ts'
 
 /** No version for now: a hook with `onError: fail` failed, or the app was frozen for too long. */
@@ -34,6 +34,7 @@ export interface HookSeams {
   readonly step: Step
   readonly warn: (sentence: string) => void
   readonly notePath: string
+  readonly runner: HookRunner
 }
 
 type Hooks = Pick<Assignment, 'before' | 'after'>
@@ -90,8 +91,9 @@ export class AppHooks {
 
   async #freeze(): Promise<void> {
     const { before } = this.#hooks
-    const { stopping, step, warn } = this.#seams
-    const failure = this.#leaveNote() ?? (before && (await callHook(before, stopping)))
+    const { stopping, step, warn, runner } = this.#seams
+    const failure =
+      this.#leaveNote() ?? (before && (await callHook('before', before, runner, stopping)))
     if (failure?.unheard === true) this.#settled()
     if (failure) {
       const sentence = `the hook backup.before ${failure.why}`
@@ -176,7 +178,7 @@ export class AppHooks {
   /** True when it was heard. */
   async #callAfter(): Promise<boolean> {
     const { after } = this.#hooks
-    const failure = after === null ? undefined : await callHook(after)
+    const failure = after === null ? undefined : await callHook('after', after, this.#seams.runner)
     if (failure === undefined) this.#settled()
     else
       this.#seams.status.set({

@@ -24,6 +24,8 @@ export interface SessionOptions {
   readonly atRest?: () => void
   /** Given the replicator as soon as there is one: for `drain`, `backup` and `stop`. */
   readonly onReplicating: (replicator: Replicator) => void
+  /** Before the app may start: whatever a restarted agent of this pod has to know of it. */
+  readonly onLettingGo?: () => void
 }
 
 /** The first wait of those that grow. */
@@ -31,11 +33,17 @@ const RETRY_MS = 5_000
 /** One lost answer is no outage: a start on marks alone is for a store that says nothing for this long. */
 const DOWN_AFTER_MS = 2_000
 
-export async function runSession(context: Context, options: SessionOptions): Promise<void> {
+/** Resolves at its end; or, before it has touched anything, with `slot lost`. */
+export async function runSession(
+  context: Context,
+  options: SessionOptions,
+): Promise<'ended' | 'slot lost'> {
   const { status, step, stopping } = context
   const way = await chooseWay(context)
   const started = way === 'start' ? await start(context) : undefined
+  if (started === 'slot lost') return 'slot lost'
   if (way === 'start' && started === undefined) return closeUnused(context)
+  options.onLettingGo?.()
   status.set({
     phase: 'running',
     reason: 'running',
@@ -54,6 +62,7 @@ export async function runSession(context: Context, options: SessionOptions): Pro
   } finally {
     await hints.close()
   }
+  return 'ended'
 }
 
 /**
@@ -111,10 +120,11 @@ async function joinWhenPossible(context: Context): Promise<Committer> {
 }
 
 /** Told to stop before its app ran: whoever comes next need not wait for an `open` that nobody uses. */
-async function closeUnused(context: Context): Promise<void> {
+async function closeUnused(context: Context): Promise<'ended'> {
   const { state, n } = context.writer.view
   const { owner } = state
   if (n > 0 && owner?.writer === context.writer.identity.writer)
     await closeLine(context, owner.n, owner.lineage)
   context.status.set({ phase: 'ended', reason: 'ended before the app ran' })
+  return 'ended'
 }

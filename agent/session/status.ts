@@ -1,8 +1,12 @@
 /** What the agent is doing, for people: the startup probe prints it, `/healthz` and the metrics show it, the log has each change. */
-export type Phase =
-  'starting' | 'waiting' | 'holding' | 'restoring' | 'running' | 'draining' | 'ended'
+import type { PHASES } from '../../shared/service-contract.ts'
+
+type Phase = (typeof PHASES)[number]
 
 export interface StatusFacts {
+  /** `<namespace>/<app>/<slot>`, with `?` for a slot that is not taken yet. */
+  readonly stream: string
+  readonly slot: string | null
   readonly phase: Phase
   /** One sentence: why it waits or holds, or how far it is. */
   readonly reason: string
@@ -23,6 +27,8 @@ export interface StatusFacts {
   readonly unshippedBytes: number
   /** What a person should know once: a request that was fulfilled before, a way back. */
   readonly note: string
+  /** The restore request that the volume answers, and the version that it was resolved to; null where this agent found or fulfilled none. */
+  readonly restored: { readonly request: string; readonly version: number } | null
   /** Why nothing is committed, or why the store refuses; empty when all is well. */
   readonly problem: string
   /** Why the app may still stand still between two hooks; empty when it was thawed. */
@@ -31,6 +37,8 @@ export interface StatusFacts {
 
 export class Status {
   #facts: StatusFacts = {
+    stream: '',
+    slot: null,
     phase: 'starting',
     reason: 'starting',
     ready: false,
@@ -42,6 +50,7 @@ export class Status {
     unshippedSinceMs: undefined,
     unshippedBytes: 0,
     note: '',
+    restored: null,
     problem: '',
     frozen: '',
   }

@@ -5,7 +5,7 @@
 import type { ZstdCompress } from 'node:zlib'
 import { constants, createZstdCompress } from 'node:zlib'
 
-/** Level 3, the default, would take 1.4 times the time for 2.5 % fewer bytes of small files. */
+/** Level 3, the default, would take 1.4 times the time for 2.5 % fewer bytes of small files: more than all else that a backup does. */
 export const ZSTD_PARAMS = { [constants.ZSTD_c_compressionLevel]: 2 }
 /** Frames that are compressed at once, each by another thread; each takes some 4 MiB. */
 const LANES = 2

@@ -27,6 +27,8 @@ interface Mood {
   readonly outages: boolean
   readonly lostNodes: boolean
   readonly big: boolean
+  /** There is one to ask about pods; it comes and goes. */
+  readonly service: boolean
 }
 
 export async function runHistory(
@@ -48,10 +50,12 @@ export async function runHistory(
       outages: draw.next() < 0.4,
       lostNodes: draw.next() < 0.5,
       big: draw.next() < 0.15,
+      service: draw.next() < 0.7,
     }
     const world = new World(scene, path.join(dir, 'world'), seed)
     world.note(`seed ${seed}: ${JSON.stringify({ ...scene, ...mood })}`)
     world.fate = (what) => drawFate(world, what)
+    world.serviceAnswers = mood.service
     for (let i = 0; i < (options.events ?? EVENTS) && !world.broken; i += 1) {
       world.advanceTo(world.nowMs() + 1 + world.random.below(20))
       await act(world, actionsOf(world, mood))
@@ -153,6 +157,14 @@ function actionsOnCluster(world: World, mood: Mood): Action[] {
       async () => {
         const volumes = world.freeVolumes()
         if (volumes !== undefined) await world.startPod(volumes)
+      },
+    ])
+  if (mood.service)
+    actions.push([
+      world.serviceAnswers ? 0.1 : 0.3,
+      () => {
+        world.serviceAnswers = !world.serviceAnswers
+        world.note(`the service ${world.serviceAnswers ? 'answers' : 'is down'}`)
       },
     ])
   const versions = world.chronicle.versions()

@@ -16,6 +16,7 @@ import type { Clock } from '../../shared/clock.ts'
 import type { ObjectStore } from '../../shared/object-store/object-store.ts'
 import { parsePin, requestText } from '../../shared/pin.ts'
 import { VersionLog } from '../../shared/repository/version-log.ts'
+import type { PodState } from '../../shared/service-contract.ts'
 
 /** Something that an agent waits for. */
 export interface Point {
@@ -45,6 +46,8 @@ export interface AgentWorld {
   nowMs(): number
   wallMs(): number
   store(agent: SimAgent): ObjectStore
+  /** What the cluster says, if it answers. */
+  podState(name: string): PodState | undefined
   onStep(agent: SimAgent, name: StepName): void
   /** The agent says that everything up to this version is durable. */
   onAcknowledged(agent: SimAgent, version: number): void
@@ -186,6 +189,11 @@ export class SimAgent {
         pin === null ? undefined : { text: requestText(pin, restoreRequest), pin: parsePin(pin) },
       whenEmpty: task.whenEmpty,
       exclusive: task.exclusive,
+      claimedAt: null,
+      podState: async ({ name }) => {
+        await this.turn(`ask about pod ${name}`)
+        return world.podState(name)
+      },
       stopping: this.#stopping.signal,
     }
     return world.adjust?.(context) ?? context

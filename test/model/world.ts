@@ -7,6 +7,7 @@ import { existsSync } from 'node:fs'
 import path from 'node:path'
 import type { Context, StepName } from '../../agent/session/context.ts'
 import { MARK_NAME } from '../../agent/volume/layout.ts'
+import type { PodState } from '../../shared/service-contract.ts'
 import { SeededRandom } from '../support/seeded-random.ts'
 import { App } from './app.ts'
 import type { Chronicle } from './chronicle.ts'
@@ -34,6 +35,8 @@ export class World implements AgentWorld {
   }
   /** What becomes of the next request. */
   fate: (what: string) => Fate = () => 'answered'
+  /** Whether an agent that asks about a pod is answered. */
+  serviceAnswers = false
   readonly app: App
   readonly #volumes: Volumes
   readonly #wallAtStartMs = Date.now()
@@ -90,6 +93,14 @@ export class World implements AgentWorld {
       () => this.#nowMs,
       (what) => this.fate(what),
     )
+  }
+
+  /** A node that is lost says nothing: its pod counts as gone, and may write all the same. */
+  podState(name: string): PodState | undefined {
+    if (!this.serviceAnswers) return undefined
+    const pod = this.pods.find((one) => one.name === name)
+    if (pod?.inCluster !== true) return 'gone'
+    return pod.terminatedMs === undefined ? 'alive' : 'terminating'
   }
 
   onStep(agent: SimAgent, name: StepName): void {

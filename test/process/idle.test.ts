@@ -54,6 +54,8 @@ async function startSession(store: string, endpoint: string, rescanMs?: number) 
     request: undefined,
     whenEmpty: 'resume',
     exclusive: true,
+    claimedAt: null,
+    podState: () => Promise.resolve(undefined),
     stopping: new AbortController().signal,
   }
   const seen = { looks: 0, rests: 0 }

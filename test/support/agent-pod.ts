@@ -5,9 +5,9 @@ import { createServer, type AddressInfo } from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import { onTestFinished } from 'vitest'
-import { controlSocket } from '../../agent/serve/control.ts'
+import { controlSocket, slotNotePrefix } from '../../agent/serve/control.ts'
 import type { Assignment } from '../../shared/sidecar-contract.ts'
-import { ENV, formatAssignment } from '../../shared/sidecar-contract.ts'
+import { ENV, TOKEN_FILE, formatAssignment } from '../../shared/sidecar-contract.ts'
 import { AgentProcess } from './agent-process.ts'
 
 /** The compiled agent is shared by all test processes: agents start in half the time. */
@@ -54,6 +54,7 @@ export class AgentPod {
     fs.mkdirSync(path.join(root, 'etc/holdfast/pod'), { recursive: true })
     this.assignment = { ...DEFAULTS, ...assigned }
     this.annotate({ 'holdfast.dev/injected': INJECTED })
+    fs.writeFileSync(path.join(root, 'etc/holdfast/pod', TOKEN_FILE), `token-of-${this.uid}\n`)
     this.#bound = bound
     this.#under = under
     this.#env = {
@@ -106,6 +107,8 @@ export class AgentPod {
   async end(): Promise<void> {
     await Promise.all(this.agents.filter(({ hasEnded }) => !hasEnded).map((agent) => agent.kill()))
     fs.rmSync(controlSocket(this.uid), { force: true })
+    const note = slotNotePrefix(this.uid)
+    for (let slot = 0; slot < 10; slot += 1) fs.rmSync(`${note}${slot}`, { force: true })
   }
 }
 

@@ -30,6 +30,7 @@ export interface Health {
   readonly lastVersion: number
   readonly lastComplete: boolean
   readonly lagSeconds: number
+  readonly slot: string | null
 }
 
 export class AgentProcess {

@@ -115,6 +115,8 @@ export class SessionAgent {
       request: pin === undefined ? undefined : { text: requestText(pin, null), pin: parsePin(pin) },
       whenEmpty: 'resume' as const,
       exclusive: true,
+      claimedAt: null,
+      podState: () => Promise.resolve(undefined),
       stopping: this.#stopping.signal,
     }
     await runSession(context, {

@@ -1,0 +1,30 @@
+/**
+ * In which slot this pod's app was let go, for a pod that its workload gives none: a restarted agent must go on there,
+ * also where no mark says so yet. Beside the control socket, so that it outlives the agent's container and ends with the
+ * app's. An empty file: there is room for that also where the app has filled the shared memory.
+ */
+import { readdirSync, rmSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+
+export class SlotNote {
+  readonly #prefix: string
+
+  /** @param prefix of the file's path; the slot follows. */
+  constructor(prefix: string) {
+    this.#prefix = prefix
+  }
+
+  read(): string | undefined {
+    const start = path.basename(this.#prefix)
+    const found = readdirSync(path.dirname(this.#prefix)).find((name) => name.startsWith(start))
+    return found?.slice(start.length)
+  }
+
+  /** Throws what the file system says. */
+  leave(slot: string): void {
+    const before = this.read()
+    if (before === slot) return
+    if (before !== undefined) rmSync(this.#prefix + before, { force: true })
+    writeFileSync(this.#prefix + slot, '', { mode: 0o600 })
+  }
+}
