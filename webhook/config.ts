@@ -10,13 +10,26 @@ import type { ServiceSettings } from './inject/injection-context.ts'
 export interface WebhookConfig {
   /** 0: any that is free. */
   readonly port: number
-  readonly keyPairFiles: KeyPairFiles
-  readonly namespacesFile: string
+  /** Whose Namespaces count. */
+  readonly namespaces: NamespaceSource
+  readonly certificates: CertificateSource
+  /** What this process is called among the replicas. */
+  readonly podName: string
   readonly service: Omit<ServiceSettings, 'agentService'>
   /** Where agents reach this service; undefined: they are not told of it. */
   readonly serviceUrl: string | undefined
   readonly logLevel: LogLevel
 }
+
+export type NamespaceSource =
+  | { readonly from: 'file'; readonly file: string }
+  /** No kubeconfig: by what the kubelet gives to each pod. */
+  | { readonly from: 'cluster'; readonly kubeconfig: string | undefined }
+
+export type CertificateSource =
+  | { readonly by: 'files'; readonly files: KeyPairFiles }
+  /** Made, kept in the cluster and renewed by the service. */
+  | { readonly by: 'self'; readonly names: readonly string[] }
 
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
@@ -36,24 +49,14 @@ export function readConfig(environment: Environment): WebhookConfig {
     return value ?? ''
   }
   const serviceUrl = readServiceUrl(text, faults)
+  const namespaces = readNamespaces(text, faults)
+  const ownNamespace = readName('HOLDFAST_NAMESPACE', text, 'holdfast-system', faults)
   const config = {
     serviceUrl,
     port: wholeNumber('HOLDFAST_PORT', text, DEFAULT_PORT, [0, 65_535], faults),
-    keyPairFiles: {
-      certificateFile: needed('HOLDFAST_TLS_CERT', 'the file of the TLS certificate (PEM)'),
-      keyFile: needed('HOLDFAST_TLS_KEY', 'the file of its key (PEM)'),
-      authoritiesFile:
-        serviceUrl === undefined
-          ? undefined
-          : needed(
-              'HOLDFAST_TLS_CA',
-              'the file of the authorities (PEM) by which agents know the service at HOLDFAST_SERVICE_URL',
-            ),
-    },
-    namespacesFile: needed(
-      'HOLDFAST_NAMESPACES',
-      'a YAML file with a list of Namespace objects, which may be empty ([])',
-    ),
+    namespaces,
+    certificates: readCertificates({ text, needed, faults, namespaces, serviceUrl, ownNamespace }),
+    podName: text('HOLDFAST_POD_NAME') ?? 'holdfast-webhook',
     logLevel: readLogLevel(text, faults),
     service: {
       image: needed('HOLDFAST_IMAGE', "the sidecar's image"),
@@ -70,7 +73,7 @@ export function readConfig(environment: Environment): WebhookConfig {
         [1, 600],
         faults,
       ),
-      ownNamespace: readName('HOLDFAST_NAMESPACE', text, 'holdfast-system', faults),
+      ownNamespace,
     },
   }
   if (faults.length > 0) throw new UsageError(faults.join('\n'))
@@ -87,6 +90,69 @@ function readDefaults(text: Text, faults: string[]): Policy {
   if (parsed?.ok === false) faults.push(formatFaults('HOLDFAST_DEFAULTS', parsed.faults))
   const said = parsed?.ok === true ? parsed.value : {}
   return { ...said, ...(store !== undefined && { store }) }
+}
+
+function readNamespaces(text: Text, faults: string[]): NamespaceSource {
+  const file = text('HOLDFAST_NAMESPACES')
+  if (file !== undefined) return { from: 'file', file }
+  const kubeconfig = text('KUBECONFIG')
+  if (kubeconfig !== undefined || text('KUBERNETES_SERVICE_HOST') !== undefined)
+    return { from: 'cluster', kubeconfig }
+  faults.push(
+    'HOLDFAST_NAMESPACES is not set: run in a cluster (in a pod, or with KUBECONFIG), or name a YAML file with a list of Namespace objects, which may be empty ([])',
+  )
+  return { from: 'file', file: '' }
+}
+
+interface CertificateSettings {
+  readonly text: Text
+  readonly needed: (name: string, meaning: string) => string
+  readonly faults: string[]
+  readonly namespaces: NamespaceSource
+  readonly serviceUrl: string | undefined
+  readonly ownNamespace: string
+}
+
+function readCertificates(settings: CertificateSettings): CertificateSource {
+  const { text, needed, faults, namespaces, serviceUrl } = settings
+  const isInCluster = namespaces.from === 'cluster'
+  const by = text('HOLDFAST_CERTIFICATES') ?? (isInCluster ? 'self' : 'files')
+  if (by === 'self' && isInCluster) return { by, names: certificateNames(settings) }
+  if (by === 'self')
+    faults.push(
+      'HOLDFAST_CERTIFICATES is "self", which needs a cluster to keep them in: write files',
+    )
+  else if (by !== 'files')
+    faults.push(`HOLDFAST_CERTIFICATES is ${JSON.stringify(by)}: write self or files`)
+  const files = {
+    certificateFile: needed('HOLDFAST_TLS_CERT', 'the file of the TLS certificate (PEM)'),
+    keyFile: needed('HOLDFAST_TLS_KEY', 'the file of its key (PEM)'),
+    authoritiesFile:
+      serviceUrl === undefined
+        ? undefined
+        : needed(
+            'HOLDFAST_TLS_CA',
+            'the file of the authorities (PEM) by which agents know the service at HOLDFAST_SERVICE_URL',
+          ),
+  }
+  return { by: 'files', files }
+}
+
+/** As the API server calls the Service, as agents do, and what else is wished for. */
+function certificateNames({
+  text,
+  serviceUrl,
+  ownNamespace,
+  faults,
+}: CertificateSettings): string[] {
+  const further = (text('HOLDFAST_TLS_NAMES') ?? '').split(/[\s,]+/).filter((name) => name !== '')
+  const wrong = further.find((name) => !/^[\w.:-]+$/.test(name))
+  if (wrong !== undefined)
+    faults.push(
+      `HOLDFAST_TLS_NAMES holds ${JSON.stringify(wrong)}: write DNS names and IP addresses, with commas between them`,
+    )
+  const told = serviceUrl === undefined ? [] : [new URL(serviceUrl).hostname]
+  return [...new Set([`holdfast-webhook.${ownNamespace}.svc`, ...told, ...further])]
 }
 
 function readServiceUrl(text: Text, faults: string[]): string | undefined {

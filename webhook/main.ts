@@ -1,10 +1,18 @@
 #!/usr/bin/env node
 /** The webhook's program: settings, certificate, server; ends in order at SIGTERM. */
-import { pino } from 'pino'
+import { randomUUID } from 'node:crypto'
+import { pino, type Logger } from 'pino'
+import { systemClock } from '../shared/clock.ts'
 import { HoldfastError } from '../shared/errors.ts'
 import { admit } from './admission/admit-pod.ts'
 import { namespacePoliciesFromFile } from './admission/namespace-file.ts'
-import { readKeyPair, watchKeyPair, type KeyPair } from './certificates/key-pair-files.ts'
+import type { NamespacePolicies } from './admission/namespace-policies.ts'
+import { followKeyPair } from './certificates/kept-key-pair.ts'
+import { readKeyPair, watchKeyPair, type KeyPairFiles } from './certificates/key-pair-files.ts'
+import { keepRotating } from './certificates/rotation.ts'
+import type { Cluster } from './kubernetes/cluster.ts'
+import { standForElection, type Election } from './leader/election.ts'
+import type { KeyPair } from './certificates/key-pair.ts'
 import { readConfig, type WebhookConfig } from './config.ts'
 import type { ServiceSettings } from './inject/injection-context.ts'
 import { openStore } from '../shared/object-store/open-store.ts'
@@ -13,21 +21,23 @@ import { startServer } from './serve/server.ts'
 
 /** Less than the `timeoutSeconds` (5) that the webhook is registered with: the sentence still arrives. */
 const DEADLINE_MS = 4000
-/** How soon a rotated certificate is served. */
+/** How soon a certificate that others replace is served. */
 const CERTIFICATE_INTERVAL_MS = 5000
+/** Until nobody in a cluster is sent to a replica that is not ready: endpoints go in about a second, connections are kept longer. */
+const DRAIN_MS = 5000
 
 async function main(): Promise<void> {
   const config = readConfig(process.env)
   const log = pino({ level: config.logLevel })
-  const keyPair = await readKeyPair(config.keyPairFiles)
+  const cluster = await clusterOf(config)
+  const { certificates } = config
+  const keyPair = certificates.by === 'files' ? await readKeyPair(certificates.files) : undefined
   let service = settingsOf(config, keyPair)
-  const policies = namespacePoliciesFromFile(config.namespacesFile)
-  await policies.factsOf(config.service.ownNamespace)
   const dependencies = {
     get service() {
       return service
     },
-    policies,
+    policies: cluster?.policies ?? (await policiesOf(config)),
     resolvePin: repositoryPinResolver(openStore),
     deadlineMs: DEADLINE_MS,
   }
@@ -37,30 +47,96 @@ async function main(): Promise<void> {
     log,
     admit: (body) => admit(body, dependencies),
   })
-  const endWatch = watchKeyPair({
-    files: config.keyPairFiles,
-    current: keyPair,
-    intervalMs: CERTIFICATE_INTERVAL_MS,
-    onChange(pair) {
-      server.replaceKeyPair(pair)
-      service = settingsOf(config, pair)
-      log.info('certificate replaced')
-    },
-    onError: (error) =>
-      log.warn({ err: error }, 'certificate files do not read; the old one stays'),
-  })
-  const stop = (signal: NodeJS.Signals): void => {
-    log.info({ signal }, 'draining')
-    endWatch()
-    void server.close().then(() => log.info('ended'))
+  const end = new AbortController()
+  const onChange = (pair: KeyPair): void => {
+    server.replaceKeyPair(pair)
+    service = settingsOf(config, pair)
+    log.info('certificate replaced')
   }
-  process.once('SIGTERM', stop)
-  process.once('SIGINT', stop)
+  if (certificates.by === 'files')
+    followFiles(certificates.files, keyPair, onChange, log, end.signal)
+  else if (cluster !== undefined) void followCluster(cluster, onChange, log, end.signal)
+  const election =
+    certificates.by === 'self' && cluster !== undefined ? lead(cluster, config, log) : undefined
+  const stop = async (signal: NodeJS.Signals): Promise<void> => {
+    log.info({ signal }, 'draining')
+    server.drain()
+    const drained = systemClock.sleep(cluster === undefined ? 0 : DRAIN_MS)
+    await Promise.all([election?.close(), drained])
+    end.abort()
+    await server.close()
+    log.info('ended')
+  }
+  process.once('SIGTERM', (signal) => void stop(signal))
+  process.once('SIGINT', (signal) => void stop(signal))
   log.info({ port: server.port }, 'listening')
 }
 
+async function clusterOf({ namespaces, service }: WebhookConfig): Promise<Cluster | undefined> {
+  if (namespaces.from !== 'cluster') return undefined
+  const { openCluster } = await import('./kubernetes/cluster.ts')
+  return openCluster(namespaces.kubeconfig, service.ownNamespace)
+}
+
+/** Without a cluster. Throws a `UsageError` where the file does not read. */
+async function policiesOf({ namespaces, service }: WebhookConfig): Promise<NamespacePolicies> {
+  const policies = namespacePoliciesFromFile(namespaces.from === 'file' ? namespaces.file : '')
+  await policies.factsOf(service.ownNamespace)
+  return policies
+}
+
+function followFiles(
+  files: KeyPairFiles,
+  current: KeyPair | undefined,
+  onChange: (pair: KeyPair) => void,
+  log: Logger,
+  signal: AbortSignal,
+): void {
+  const onError = (error: unknown) =>
+    log.warn({ err: error }, 'certificate files do not read; the old one stays')
+  const intervalMs = CERTIFICATE_INTERVAL_MS
+  const endWatch = watchKeyPair({ files, current, intervalMs, onChange, onError })
+  signal.addEventListener('abort', endWatch)
+}
+
+function followCluster(
+  { certificates: store }: Cluster,
+  onChange: (pair: KeyPair) => void,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<void> {
+  const onError = (error: unknown) =>
+    log.warn({ err: error }, 'the certificate cannot be read; the old one stays')
+  return followKeyPair({ store, clock: systemClock, onChange, onError }, signal)
+}
+
+/** What one replica does for all. */
+function lead(cluster: Cluster, config: WebhookConfig, log: Logger): Election {
+  const names = config.certificates.by === 'self' ? config.certificates.names : []
+  const rotation = {
+    store: cluster.certificates,
+    bundles: cluster.bundles,
+    names,
+    clock: systemClock,
+    onStep: (step: string) => log.info({ step }, 'certificates'),
+    onError: (error: unknown) => log.error({ err: error }, 'certificates cannot be kept now'),
+  }
+  return standForElection({
+    store: cluster.leadership,
+    identity: `${config.podName}_${randomUUID()}`,
+    clock: systemClock,
+    onError: (error) => log.warn({ err: error }, 'leader election'),
+    lead: async (signal) => {
+      log.info('leading')
+      await keepRotating(rotation, signal)
+      log.info('leading no longer')
+    },
+  })
+}
+
 /** New pods are told of the authorities that count now. */
-function settingsOf(config: WebhookConfig, { authorities }: KeyPair): ServiceSettings {
+function settingsOf(config: WebhookConfig, keyPair: KeyPair | undefined): ServiceSettings {
+  const authorities = keyPair?.authorities
   const { service, serviceUrl } = config
   const isTold = serviceUrl !== undefined && authorities !== undefined
   return { ...service, agentService: isTold ? { url: serviceUrl, ca: authorities } : null }

@@ -16,8 +16,11 @@ export class VirtualTime {
   readonly #sleepers = new Map<number, Set<Sleeper>>()
   readonly #beganMs = Date.now()
   #nowMs = 0
+  readonly #isBusy: () => boolean
 
-  constructor() {
+  /** @param isBusy somebody is at work that only real time will end: virtual time waits for it. */
+  constructor(isBusy: () => boolean = () => false) {
+    this.#isBusy = isBusy
     this.clock = {
       monotonicMs: () => this.#nowMs,
       now: () => new Date(this.#beganMs + AHEAD_MS + this.#nowMs),
@@ -57,7 +60,8 @@ export class VirtualTime {
 
   async #run(endMs: number, holds: () => boolean): Promise<boolean> {
     for (;;) {
-      await untilQuiet()
+      do await untilQuiet()
+      while (this.#isBusy())
       if (holds()) return true
       const next = this.#next()
       if (next === undefined || next.dueMs > endMs) return false

@@ -12,8 +12,12 @@ describe('the settings', () => {
   it('have defaults', () => {
     expect(readConfig(NEEDED)).toEqual({
       port: 8443,
-      keyPairFiles: { certificateFile: '/tls/tls.crt', keyFile: '/tls/tls.key' },
-      namespacesFile: '/etc/namespaces.yaml',
+      certificates: {
+        by: 'files',
+        files: { certificateFile: '/tls/tls.crt', keyFile: '/tls/tls.key' },
+      },
+      namespaces: { from: 'file', file: '/etc/namespaces.yaml' },
+      podName: 'holdfast-webhook',
       logLevel: 'info',
       service: {
         image: 'holdfast:1',
@@ -49,13 +53,46 @@ describe('the settings', () => {
     const told = { ...NEEDED, HOLDFAST_SERVICE_URL: `${url}/`, HOLDFAST_TLS_CA: '/tls/ca.crt' }
     expect(readConfig(told)).toMatchObject({
       serviceUrl: url,
-      keyPairFiles: { authoritiesFile: '/tls/ca.crt' },
+      certificates: { files: { authoritiesFile: '/tls/ca.crt' } },
     })
     expect(() => readConfig({ ...told, HOLDFAST_TLS_CA: '' })).toThrow('HOLDFAST_TLS_CA is not set')
     for (const wrong of ['http://holdfast', 'holdfast:443', `${url}/path`, `${url}?x`])
       expect(() => readConfig({ ...told, HOLDFAST_SERVICE_URL: wrong })).toThrow(
         `HOLDFAST_SERVICE_URL is "${wrong}": write https`,
       )
+  })
+
+  it('are those of a cluster in a pod, or where a kubeconfig says which; certificates are made there', () => {
+    const pod = { HOLDFAST_IMAGE: 'holdfast:1', KUBERNETES_SERVICE_HOST: '10.96.0.1' }
+    expect(readConfig(pod)).toMatchObject({
+      namespaces: { from: 'cluster', kubeconfig: undefined },
+      certificates: { by: 'self', names: ['holdfast-webhook.holdfast-system.svc'] },
+    })
+    const byHand = {
+      ...pod,
+      KUBECONFIG: '/kubeconfig',
+      HOLDFAST_NAMESPACE: 'tools',
+      HOLDFAST_SERVICE_URL: 'https://holdfast.example:8443',
+      HOLDFAST_TLS_NAMES: '127.0.0.1, webhook.example',
+    }
+    expect(readConfig(byHand)).toMatchObject({
+      namespaces: { from: 'cluster', kubeconfig: '/kubeconfig' },
+      certificates: {
+        names: ['holdfast-webhook.tools.svc', 'holdfast.example', '127.0.0.1', 'webhook.example'],
+      },
+    })
+    const { HOLDFAST_TLS_CERT, HOLDFAST_TLS_KEY } = NEEDED
+    const files = { HOLDFAST_TLS_CERT, HOLDFAST_TLS_KEY }
+    expect(
+      readConfig({ ...pod, ...files, HOLDFAST_CERTIFICATES: 'files' }).certificates,
+    ).toMatchObject({ by: 'files' })
+    expect(readConfig({ ...pod, ...NEEDED }).namespaces.from).toBe('file')
+    for (const [environment, sentence] of [
+      [{ ...NEEDED, HOLDFAST_CERTIFICATES: 'self' }, 'needs a cluster to keep them in'],
+      [{ ...NEEDED, HOLDFAST_CERTIFICATES: 'acme' }, '"acme": write self or files'],
+      [{ ...pod, HOLDFAST_TLS_NAMES: 'a b/c' }, 'HOLDFAST_TLS_NAMES holds "b/c"'],
+    ] as const)
+      expect(() => readConfig(environment)).toThrow(sentence)
   })
 
   it('are refused with all faults at once', () => {

@@ -1,16 +1,8 @@
 /** The server's key pair: read from files, read again when they change; and made here for the demo and tests. */
-import { X509Certificate, createPrivateKey } from 'node:crypto'
+import { X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { UsageError } from '../../shared/errors.ts'
-
-export interface KeyPair {
-  /** PEM; the certificate of the server first, then any intermediate ones. */
-  readonly certificate: string
-  /** PEM. */
-  readonly key: string
-  /** PEM of those that a client has to trust; undefined where nobody needs to be told. */
-  readonly authorities?: string | undefined
-}
+import { belongTogether, type KeyPair } from './key-pair.ts'
 
 export interface KeyPairFiles {
   readonly certificateFile: string
@@ -22,7 +14,7 @@ export interface KeyPairFiles {
 export async function readKeyPair(files: KeyPairFiles): Promise<KeyPair> {
   const certificate = await readText(files.certificateFile)
   const key = await readText(files.keyFile)
-  if (!belongTogether(certificate, key, files))
+  if (!areOnePair(certificate, key, files))
     throw new UsageError(
       `the key in "${files.keyFile}" is not that of the certificate in "${files.certificateFile}"; give both of one pair`,
     )
@@ -30,14 +22,10 @@ export async function readKeyPair(files: KeyPairFiles): Promise<KeyPair> {
   return { certificate, key, authorities: await readAuthorities(files.authoritiesFile) }
 }
 
-export function expiryOf(pair: KeyPair): Date {
-  return new X509Certificate(pair.certificate).validToDate
-}
-
 export interface KeyPairWatch {
   readonly files: KeyPairFiles
   /** What is in use; only another pair is reported. */
-  readonly current: KeyPair
+  readonly current: KeyPair | undefined
   readonly intervalMs: number
   readonly onChange: (pair: KeyPair) => void
   /** The files do not read (for the moment): the pair in use stays. */
@@ -56,7 +44,7 @@ export function watchKeyPair(watch: KeyPairWatch): () => void {
     isReading = true
     try {
       const pair = await readKeyPair(watch.files)
-      if (isSame(pair, current)) return
+      if (current !== undefined && isSame(pair, current)) return
       current = pair
       watch.onChange(pair)
     } catch (error) {
@@ -97,9 +85,9 @@ async function readText(file: string): Promise<string> {
   }
 }
 
-function belongTogether(certificate: string, key: string, files: KeyPairFiles): boolean {
+function areOnePair(certificate: string, key: string, files: KeyPairFiles): boolean {
   try {
-    return new X509Certificate(certificate).checkPrivateKey(createPrivateKey(key))
+    return belongTogether(certificate, key)
   } catch (cause) {
     throw new UsageError(
       `"${files.certificateFile}" or "${files.keyFile}" is no PEM of a certificate and its key`,

@@ -6,13 +6,15 @@ import express, { type NextFunction, type Request, type Response } from 'express
 import type { Logger } from 'pino'
 import { UsageError } from '../../shared/errors.ts'
 import { BadReviewError, type AdmissionAnswer } from '../admission/admit-pod.ts'
-import { expiryOf, type KeyPair } from '../certificates/key-pair-files.ts'
+import { createCertificate } from '../certificates/make-certificate.ts'
+import { expiryOf, type KeyPair } from '../certificates/key-pair.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 
 export interface ServerOptions {
   /** 0: any that is free. */
   readonly port: number
-  readonly keyPair: KeyPair
+  /** Undefined: there is none yet, so that the server is alive and not ready. */
+  readonly keyPair: KeyPair | undefined
   readonly log: Logger
   /** Answers a review; throws a `BadReviewError` where the body is none. */
   readonly admit: (body: unknown) => Promise<AdmissionAnswer>
@@ -22,6 +24,8 @@ export interface WebhookServer {
   readonly port: number
   /** New connections get the new certificate; those that stand go on. */
   replaceKeyPair(pair: KeyPair): void
+  /** Is not ready any more, so that nobody new is sent here; answers as before. */
+  drain(): void
   /** Takes no new connections, answers what has been asked, and ends. */
   close(): Promise<void>
 }
@@ -33,11 +37,17 @@ const KEEP_ALIVE_MS = 120_000
 
 /** Resolves when the server accepts connections. */
 export async function startServer(options: ServerOptions): Promise<WebhookServer> {
-  const state = { isDraining: false }
+  const state: State = { isDraining: false, expires: undefined }
   const metrics = createMetrics()
-  metrics.certificateExpiry(expiryOf(options.keyPair))
+  const know = (pair: KeyPair) => {
+    state.expires = expiryOf(pair)
+    metrics.certificateExpiry(state.expires)
+  }
+  if (options.keyPair !== undefined) know(options.keyPair)
+  // Nobody trusts it: the kubelet's probes, which trust everybody, are answered.
+  const first = options.keyPair ?? (await createCertificate(['localhost']))
   const server = createServer(
-    { ...tlsOptions(options.keyPair), keepAliveTimeout: KEEP_ALIVE_MS },
+    { ...tlsOptions(first), keepAliveTimeout: KEEP_ALIVE_MS },
     createApp(options, metrics, state),
   )
   await listen(server, options.port)
@@ -45,7 +55,10 @@ export async function startServer(options: ServerOptions): Promise<WebhookServer
     port: (server.address() as AddressInfo).port,
     replaceKeyPair(pair) {
       server.setSecureContext(tlsOptions(pair))
-      metrics.certificateExpiry(expiryOf(pair))
+      know(pair)
+    },
+    drain() {
+      state.isDraining = true
     },
     close() {
       state.isDraining = true
@@ -77,7 +90,20 @@ async function closed(server: Server): Promise<void> {
   await ended
 }
 
-function createApp(options: ServerOptions, metrics: Metrics, state: { isDraining: boolean }) {
+interface State {
+  isDraining: boolean
+  /** When the certificate ends; undefined: there is none that anybody trusts. */
+  expires: Date | undefined
+}
+
+/** Undefined: it is ready. */
+function unreadiness({ isDraining, expires }: State): string | undefined {
+  if (isDraining) return 'draining'
+  if (expires === undefined) return 'there is no certificate yet'
+  return expires < new Date() ? `the certificate ended at ${expires.toISOString()}` : undefined
+}
+
+function createApp(options: ServerOptions, metrics: Metrics, state: State) {
   const app = express()
   app.disable('x-powered-by')
   app.use((_request, response, next) => {
@@ -86,8 +112,9 @@ function createApp(options: ServerOptions, metrics: Metrics, state: { isDraining
   })
   app.get('/healthz', (_request, response) => void response.type('text').send('ok\n'))
   app.get('/readyz', (_request, response) => {
-    response.status(state.isDraining ? 503 : 200).type('text')
-    response.send(state.isDraining ? 'draining\n' : 'ok\n')
+    const reason = unreadiness(state)
+    response.status(reason === undefined ? 200 : 503).type('text')
+    response.send(`${reason ?? 'ok'}\n`)
   })
   app.get('/metrics', async (_request, response) => {
     response.type(metrics.registry.contentType).send(await metrics.registry.metrics())

@@ -3,11 +3,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import {
-  readKeyPair,
-  watchKeyPair,
-  type KeyPair,
-} from '../../../webhook/certificates/key-pair-files.ts'
+import type { KeyPair } from '../../../webhook/certificates/key-pair.ts'
+import { readKeyPair, watchKeyPair } from '../../../webhook/certificates/key-pair-files.ts'
 import { createCertificate } from '../../../webhook/certificates/make-certificate.ts'
 
 let directory: string

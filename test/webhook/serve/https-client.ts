@@ -26,10 +26,13 @@ export interface Call {
   readonly method?: string
   readonly path?: string
   readonly body?: string | Buffer
+  /** Of whomever, as the kubelet's probes are. */
+  readonly isTrusting?: boolean
 }
 
 /** One HTTPS request to 127.0.0.1 on a connection of its own, trusting `authority` only. */
-export function call({ port, authority, method, path = '/mutate', body }: Call): Promise<Reply> {
+export function call(what: Call): Promise<Reply> {
+  const { port, authority, method, path = '/mutate', body, isTrusting = false } = what
   return new Promise((resolve, reject) => {
     const outgoing = request(
       {
@@ -37,6 +40,7 @@ export function call({ port, authority, method, path = '/mutate', body }: Call):
         port,
         path,
         ca: authority,
+        rejectUnauthorized: !isTrusting,
         agent: false,
         method: method ?? (body === undefined ? 'GET' : 'POST'),
         headers: { 'content-type': 'application/json' },

@@ -1,6 +1,7 @@
 /** The server itself: its metrics, its certificate, its end and its port. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { admit } from '../../../webhook/admission/admit-pod.ts'
+import { DAY_MS, issueServing, makeAuthority } from '../../../webhook/certificates/issue.ts'
 import { createCertificate } from '../../../webhook/certificates/make-certificate.ts'
 import { startServer } from '../../../webhook/serve/server.ts'
 import { call } from './https-client.ts'
@@ -36,6 +37,39 @@ describe('the server', () => {
     other.replaceKeyPair(next)
     expect((await ask(next.authority)).status).toBe(200)
     await expect(ask(webhook.certificate.authority)).rejects.toThrow(/certificate/)
+    await other.close()
+  })
+
+  it('is alive and not ready without a certificate, after its end, and while it drains', async () => {
+    const authority = await makeAuthority(new Date(), 1)
+    const now = new Date()
+    const [over, good] = await Promise.all([
+      issueServing(authority, ['127.0.0.1'], new Date(now.getTime() - 2 * DAY_MS), 1),
+      issueServing(authority, ['127.0.0.1'], now, 1),
+    ])
+    const other = await startServer({
+      port: 0,
+      keyPair: undefined,
+      log,
+      admit: (body) => admit(body, dependencies),
+    })
+    const ask = async (path: string) => {
+      const probe = { port: other.port, authority: authority.certificate, path, isTrusting: true }
+      const { status, text } = await call(probe)
+      return `${status} ${text.trim()}`
+    }
+    expect(await ask('/healthz')).toBe('200 ok')
+    expect(await ask('/readyz')).toBe('503 there is no certificate yet')
+    other.replaceKeyPair(over)
+    expect(await ask('/readyz')).toMatch(/^503 the certificate ended at 20/)
+    other.replaceKeyPair(good)
+    expect(await ask('/readyz')).toBe('200 ok')
+    other.drain()
+    expect(await ask('/readyz')).toBe('503 draining')
+    expect(await ask('/healthz')).toBe('200 ok')
+    const body = JSON.stringify(review(SHOP))
+    const admitted = await call({ port: other.port, authority: authority.certificate, body })
+    expect(admitted.json?.response.allowed).toBe(true)
     await other.close()
   })
 

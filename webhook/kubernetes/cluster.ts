@@ -1,0 +1,34 @@
+/** All that the service asks of its cluster. Loaded only where there is one: the client is half of the program's memory. */
+import type { NamespacePolicies } from '../admission/namespace-policies.ts'
+import type { CertificateStore, TrustedBundles } from '../certificates/certificate-store.ts'
+import type { LeaseStore } from '../leader/lease.ts'
+import { certificateSecret } from './certificate-secret.ts'
+import { connect } from './connect.ts'
+import { leaseStore } from './leases.ts'
+import { namespacePoliciesFromCluster } from './namespaces.ts'
+import { trustedBundles } from './trusted-bundles.ts'
+
+export interface Cluster {
+  readonly policies: NamespacePolicies
+  readonly leadership: LeaseStore
+  readonly certificates: CertificateStore
+  readonly bundles: TrustedBundles
+}
+
+/** Our Lease, and our webhook configurations. */
+const NAME = 'holdfast-webhook'
+const CERTIFICATES = 'holdfast-webhook-tls'
+
+/**
+ * @param kubeconfig a file; undefined: what the kubelet gives to each pod.
+ * @param namespace that the service runs in.
+ */
+export function openCluster(kubeconfig: string | undefined, namespace: string): Cluster {
+  const api = connect(kubeconfig)
+  return {
+    policies: namespacePoliciesFromCluster(api),
+    leadership: leaseStore(api, namespace, NAME),
+    certificates: certificateSecret(api, namespace, CERTIFICATES),
+    bundles: trustedBundles(api, NAME),
+  }
+}
