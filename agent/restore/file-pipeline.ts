@@ -18,7 +18,7 @@ import type { PartFiles } from './part-files.ts'
 import type { FramePieces, Piece } from './pieces.ts'
 
 /** Ranges that are asked for before they are needed. */
-const AHEAD = 3
+const AHEAD = 2
 
 /** What the pipeline asks of whoever knows the directories, and tells it. */
 export interface Placing {

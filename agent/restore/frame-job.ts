@@ -81,8 +81,16 @@ export function runFrameJob({ key, body, frames, fsync }: FrameJob, vault: Vault
       if (bytes === undefined) lost.push({ row: piece.row, why: mismatch(key, piece) })
       else write(piece, bytes, fsync, ownersLost)
     }
+    release(plain, body)
   }
   return { lost, ownersLost }
+}
+
+/** Gives decoded bytes back at once: each thread would keep some dozens of MiB until its garbage is collected. */
+function release(plain: Buffer, body: Uint8Array): void {
+  const { buffer, length } = plain
+  const isAlone = buffer instanceof ArrayBuffer && buffer.byteLength === length
+  if (isAlone && buffer !== body.buffer) buffer.transfer(0)
 }
 
 function mismatch(key: string, { id }: JobPiece): string {

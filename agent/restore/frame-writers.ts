@@ -16,8 +16,8 @@ export interface FrameWriters {
   close(): Promise<void>
 }
 
-/** More of them would wait for each other in the file system. */
-const MAX_THREADS = 4
+/** Each takes some 30 MiB, and they wait for each other in the file system. */
+const MAX_THREADS = 2
 /** Starting threads takes some 50 ms of a core: as long as writing so much. */
 const MIN_BYTES = 24 * 1024 * 1024
 const MIN_FILES = 1000
@@ -41,7 +41,7 @@ class ThreadWriters implements FrameWriters {
   readonly #threads: FrameThread[]
 
   constructor(vault: Vault, threads: number) {
-    this.jobs = threads + 1
+    this.jobs = threads
     this.#threads = Array.from({ length: threads }, () => new FrameThread(vault))
   }
 
@@ -65,6 +65,7 @@ class FrameThread {
     this.#worker = new Worker(new URL('./frame-worker.ts', import.meta.url), {
       workerData: parts,
       trackUnmanagedFds: false,
+      resourceLimits: { maxYoungGenerationSizeMb: 8 },
     })
     this.#worker.on('message', (answer: FrameAnswer) => this.#settle(answer))
     this.#worker.on('error', (error: Error) => this.#fail(error))

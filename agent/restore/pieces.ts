@@ -28,7 +28,7 @@ export interface FramePieces {
 }
 
 /** Files that are sorted together, so that what is known of them stays small however many there are. */
-const LOT_PIECES = 2048
+const LOT_PIECES = 1024
 
 /**
  * @param rows files in the order of their first chunks; each has a chunk at least.
