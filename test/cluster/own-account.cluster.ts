@@ -58,7 +58,10 @@ beforeAll(async () => {
   })
   patchAsAccount = patcher()
   await eventually(async () => {
-    expect(await change({ metadata: { labels: { app: 'y' } } })).toContain('neither')
+    // Not made, so that it is a change each time.
+    const probe = { metadata: { labels: { app: 'y' } } }
+    const path = `/api/v1/namespaces/${namespace}/pods/app?dryRun=All`
+    expect(await patchAsAccount(path, probe)).toContain('neither')
   })
 })
 
