@@ -45,7 +45,7 @@ async function main(): Promise<void> {
     port: config.port,
     keyPair,
     log,
-    admit: (body) => admit(body, dependencies),
+    admissions: { '/mutate': (body) => admit(body, dependencies) },
   })
   const end = new AbortController()
   const onChange = (pair: KeyPair): void => {

@@ -1,12 +1,13 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
-import type { AdmissionAnswer } from '../admission/admit-pod.ts'
+import type { AdmissionAnswer } from '../admission/review.ts'
 
 export type AdmissionOutcome = AdmissionAnswer['outcome'] | 'bad_request'
 
 /** What `/metrics` shows. A server has its own, so that two in one process do not mix. */
 export interface Metrics {
   readonly registry: Registry
-  admission(outcome: AdmissionOutcome, seconds: number): void
+  /** @param path that the review was posted to. */
+  admission(path: string, outcome: AdmissionOutcome, seconds: number): void
   certificateExpiry(expires: Date): void
 }
 
@@ -18,13 +19,14 @@ export function createMetrics(): Metrics {
   const registers = [registry]
   const admissions = new Counter({
     name: 'holdfast_webhook_admissions_total',
-    help: 'Admission requests by outcome.',
-    labelNames: ['outcome'],
+    help: 'Admission requests by path and outcome.',
+    labelNames: ['path', 'outcome'],
     registers,
   })
   const seconds = new Histogram({
     name: 'holdfast_webhook_admission_duration_seconds',
     help: 'Time from the request to its answer.',
+    labelNames: ['path'],
     buckets: SECONDS,
     registers,
   })
@@ -35,9 +37,9 @@ export function createMetrics(): Metrics {
   })
   return {
     registry,
-    admission(outcome, duration) {
-      admissions.inc({ outcome })
-      seconds.observe(duration)
+    admission(path, outcome, duration) {
+      admissions.inc({ path, outcome })
+      seconds.observe({ path }, duration)
     },
     certificateExpiry: (expires) => expiry.set(expires.getTime() / 1000),
   }

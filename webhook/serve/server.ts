@@ -1,11 +1,11 @@
-/** The HTTPS server: POST /mutate, /healthz, /readyz, /metrics. It knows nothing of pods. */
+/** The HTTPS server: reviews by POST, /healthz, /readyz, /metrics. It knows nothing of pods. */
 import { createServer, type Server } from 'node:https'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import express, { type NextFunction, type Request, type Response } from 'express'
 import type { Logger } from 'pino'
 import { UsageError } from '../../shared/errors.ts'
-import { BadReviewError, type AdmissionAnswer } from '../admission/admit-pod.ts'
+import { BadReviewError, type Admission, type AdmissionAnswer } from '../admission/review.ts'
 import { createCertificate } from '../certificates/make-certificate.ts'
 import { expiryOf, type KeyPair } from '../certificates/key-pair.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
@@ -16,8 +16,8 @@ export interface ServerOptions {
   /** Undefined: there is none yet, so that the server is alive and not ready. */
   readonly keyPair: KeyPair | undefined
   readonly log: Logger
-  /** Answers a review; throws a `BadReviewError` where the body is none. */
-  readonly admit: (body: unknown) => Promise<AdmissionAnswer>
+  /** Who answers the reviews that are posted to a path. */
+  readonly admissions: Readonly<Record<`/${string}`, Admission>>
 }
 
 export interface WebhookServer {
@@ -119,31 +119,33 @@ function createApp(options: ServerOptions, metrics: Metrics, state: State) {
   app.get('/metrics', async (_request, response) => {
     response.type(metrics.registry.contentType).send(await metrics.registry.metrics())
   })
-  app.post(
-    '/mutate',
-    express.json({ limit: BODY_LIMIT, type: () => true }),
-    async (request, response) => {
-      const begun = performance.now()
-      const answer = await options.admit(request.body)
-      const seconds = (performance.now() - begun) / 1000
-      metrics.admission(answer.outcome, seconds)
-      logAnswer(options.log, answer, seconds)
-      response.json(answer.review)
-    },
-  )
+  for (const [path, admission] of Object.entries(options.admissions))
+    app.post(
+      path,
+      express.json({ limit: BODY_LIMIT, type: () => true }),
+      async (request, response) => {
+        const begun = performance.now()
+        const answer = await admission(request.body)
+        const seconds = (performance.now() - begun) / 1000
+        metrics.admission(path, answer.outcome, seconds)
+        logAnswer(options.log, path, answer, seconds)
+        response.json(answer.review)
+      },
+    )
+  const paths = Object.keys(options.admissions).join(', ')
   app.use((_request, response) => {
     response
       .status(404)
       .type('text')
-      .send('there is POST /mutate, GET /healthz, /readyz and /metrics\n')
+      .send(`there is POST ${paths}, GET /healthz, /readyz and /metrics\n`)
   })
   app.use(errorHandler(options.log, metrics))
   return app
 }
 
-function logAnswer(log: Logger, answer: AdmissionAnswer, seconds: number): void {
+function logAnswer(log: Logger, path: string, answer: AdmissionAnswer, seconds: number): void {
   const { outcome, namespace, refusal } = answer
-  const facts = { outcome, namespace, seconds: Number(seconds.toFixed(4)) }
+  const facts = { path, outcome, namespace, seconds: Number(seconds.toFixed(4)) }
   if (refusal === undefined) log.debug(facts, 'admission')
   else if (outcome === 'failed') log.error({ ...facts, err: refusal }, 'admission failed')
   else log.info({ ...facts, code: refusal.code, message: refusal.message }, 'admission refused')
@@ -151,13 +153,13 @@ function logAnswer(log: Logger, answer: AdmissionAnswer, seconds: number): void 
 
 /** One sentence for the sender; never a stack. */
 function errorHandler(log: Logger, metrics: Metrics) {
-  return (error: unknown, _request: Request, response: Response, next: NextFunction): void => {
+  return (error: unknown, request: Request, response: Response, next: NextFunction): void => {
     if (response.headersSent) {
       next(error)
       return
     }
     const { status, sentence } = describe(error)
-    metrics.admission('bad_request', 0)
+    metrics.admission(request.route === undefined ? '' : request.path, 'bad_request', 0)
     if (status >= 500) log.error({ err: error }, 'request failed')
     else log.warn({ status, sentence }, 'bad request')
     response.status(status).type('text').send(`${sentence}\n`)

@@ -27,7 +27,7 @@ describe('a server whose authority has changed', () => {
       port: 0,
       keyPair: { ...leaf, certificate: `${leaf.certificate}\n${cross}\n` },
       log,
-      admit: () => Promise.reject(new Error()),
+      admissions: {},
     })
     const ask = (authority: string) => call({ port: server.port, authority, path: '/readyz' })
     for (const trusted of [

@@ -52,7 +52,7 @@ export class RunningWebhook {
       port: 0,
       keyPair: certificate,
       log,
-      admit: (body) => admit(body, dependencies),
+      admissions: { '/mutate': (body) => admit(body, dependencies) },
     })
     return new RunningWebhook(certificate, server)
   }

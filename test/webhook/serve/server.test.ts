@@ -18,7 +18,9 @@ describe('the server', () => {
   it('shows its metrics', async () => {
     await webhook.send(review(SHOP))
     const { text } = await webhook.get('/metrics')
-    expect(text).toMatch(/^holdfast_webhook_admissions_total\{outcome="injected"\} \d+$/m)
+    expect(text).toMatch(
+      /^holdfast_webhook_admissions_total\{path="\/mutate",outcome="injected"\} \d+$/m,
+    )
     expect(text).toMatch(
       /^holdfast_webhook_certificate_expiry_timestamp_seconds 1\.\d+e\+9$|^holdfast_webhook_certificate_expiry_timestamp_seconds \d+/m,
     )
@@ -30,7 +32,7 @@ describe('the server', () => {
       port: 0,
       keyPair: webhook.certificate,
       log,
-      admit: () => Promise.reject(new Error()),
+      admissions: {},
     })
     const ask = (authority: string) => call({ port: other.port, authority, path: '/readyz' })
     expect((await ask(webhook.certificate.authority)).status).toBe(200)
@@ -51,7 +53,7 @@ describe('the server', () => {
       port: 0,
       keyPair: undefined,
       log,
-      admit: (body) => admit(body, dependencies),
+      admissions: { '/mutate': (body) => admit(body, dependencies) },
     })
     const ask = async (path: string) => {
       const probe = { port: other.port, authority: authority.certificate, path, isTrusting: true }
@@ -80,10 +82,12 @@ describe('the server', () => {
       port: 0,
       keyPair: webhook.certificate,
       log,
-      admit: async (body) => {
-        markAsked()
-        await go
-        return admit(body, dependencies)
+      admissions: {
+        '/mutate': async (body) => {
+          markAsked()
+          await go
+          return admit(body, dependencies)
+        },
       },
     })
     const { port } = other
@@ -103,7 +107,7 @@ describe('the server', () => {
         port: webhook.server.port,
         keyPair: webhook.certificate,
         log,
-        admit: () => Promise.reject(new Error()),
+        admissions: {},
       }),
     ).rejects.toThrow(/port \d+ cannot be listened on \(EADDRINUSE\)/)
   })
