@@ -2,6 +2,7 @@ import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { parseDefaults } from '../../shared/declaration/policy.ts'
+import { readConfig } from '../../webhook/config.ts'
 import { createMetrics } from '../../webhook/serve/metrics.ts'
 import { runTool } from '../support/cluster-tools.ts'
 import {
@@ -13,6 +14,15 @@ import {
   renderChart,
   type Manifest,
 } from './chart.ts'
+
+/** With these no variable is left out. */
+const ALL_SETTINGS = {
+  'certificates.by': 'cert-manager',
+  'store.url': 's3://backup/prod',
+  'store.endpoint': 'https://s3.example.com:9000',
+  'store.region': 'eu-central-1',
+  defaults: { keep: { daily: 30 } },
+}
 
 let rendered: Manifest[]
 
@@ -68,6 +78,32 @@ describe('the two ways to install', () => {
       HOLDFAST_STORE: 's3://backup/prod',
     })
     expect(parseDefaults(environment(overlay).HOLDFAST_DEFAULTS).ok).toBe(true)
+  })
+})
+
+describe('the settings of the Deployment', () => {
+  // By the kubelet: these have no value in the manifest.
+  const kubelet = { HOLDFAST_NAMESPACE: 'holdfast-system', HOLDFAST_POD_NAME: 'holdfast-webhook-x' }
+  const inCluster = { ...kubelet, KUBERNETES_SERVICE_HOST: '10.96.0.1' }
+
+  it.each([
+    [{}, 'self'],
+    [{ 'certificates.by': 'cert-manager' }, 'files'],
+  ])('are read by the service: %j', (values, by) => {
+    const config = readConfig({ ...environment(manifestsOf(renderChart(values))), ...inCluster })
+    expect(config).toMatchObject({
+      certificates: { by },
+      serviceUrl: 'https://holdfast-webhook.holdfast-system.svc',
+      podName: kubelet.HOLDFAST_POD_NAME,
+      service: { image: 'localhost/holdfast:0.1.0', ownNamespace: 'holdfast-system' },
+    })
+  })
+
+  it('are none that it does not read', () => {
+    const text = readFileSync(join(MANIFESTS, '../webhook/config.ts'), 'utf8')
+    const names = Object.keys(environment(manifestsOf(renderChart(ALL_SETTINGS))))
+    expect(names.length).toBeGreaterThan(12)
+    expect(names.filter((name) => !text.includes(`'${name}'`))).toEqual([])
   })
 })
 
