@@ -5,7 +5,7 @@ import { createCertificate } from '../../webhook/certificates/make-certificate.t
 import type { Lease } from '../../webhook/leader/lease.ts'
 import { certificateSecret } from '../../webhook/kubernetes/certificate-secret.ts'
 import type { ClusterApi } from '../../webhook/kubernetes/cluster-api.ts'
-import { ClusterError, ConflictError } from '../../webhook/kubernetes/cluster-error.ts'
+import { ConflictError } from '../../webhook/kubernetes/cluster-error.ts'
 import { connect } from '../../webhook/kubernetes/connect.ts'
 import { leaseStore } from '../../webhook/kubernetes/leases.ts'
 import { namespacePoliciesFromCluster } from '../../webhook/kubernetes/namespaces.ts'
@@ -90,19 +90,20 @@ describe('the Secret of the certificates', () => {
 
 describe('our webhook configurations', () => {
   it('get the caBundle of each of their webhooks replaced, and nothing else', async () => {
-    const bundles = trustedBundles(api, NAME)
+    const bundles = trustedBundles(api, NAME, NAME)
     expect(await bundles.read()).toEqual([])
     for (const [resource, kind] of [
       [MUTATING_WEBHOOKS, 'MutatingWebhookConfiguration'],
       [VALIDATING_WEBHOOKS, 'ValidatingWebhookConfiguration'],
     ] as const)
       await api.call({ verb: 'create', resource, body: configuration(kind) })
+    const [foreign] = await trustedBundles(api, NAME, 'elsewhere').read()
+    expect(foreign?.byWebhook.size).toBe(0)
     const [first, second] = await bundles.read()
     expect([...first!.byWebhook]).toEqual([
       ['one.holdfast.dev', ''],
       ['two.holdfast.dev', ''],
     ])
-    await expect(first!.replace('no PEM')).rejects.toThrow(ClusterError)
     await first!.replace(PEM)
     await expect(first!.replace(PEM)).rejects.toThrow(ConflictError)
     await second!.replace(PEM)

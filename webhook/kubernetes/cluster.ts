@@ -29,6 +29,6 @@ export function openCluster(kubeconfig: string | undefined, namespace: string): 
     policies: namespacePoliciesFromCluster(api),
     leadership: leaseStore(api, namespace, NAME),
     certificates: certificateSecret(api, namespace, CERTIFICATES),
-    bundles: trustedBundles(api, NAME),
+    bundles: trustedBundles(api, NAME, namespace),
   }
 }

@@ -12,18 +12,26 @@ const ConfigurationSchema = v.object({
     v.array(
       v.object({
         name: v.string(),
-        clientConfig: v.object({ caBundle: v.nullish(v.string()) }),
+        clientConfig: v.object({
+          caBundle: v.nullish(v.string()),
+          service: v.nullish(v.object({ namespace: v.string() })),
+        }),
       }),
     ),
   ),
 })
 
-/** @param name of our mutating and of our validating configuration. */
-export function trustedBundles(api: ClusterApi, name: string): TrustedBundles {
+/**
+ * @param name of our mutating and of our validating configuration.
+ * @param namespace that the service runs in: webhooks that call a Service of another one are not ours.
+ */
+export function trustedBundles(api: ClusterApi, name: string, namespace: string): TrustedBundles {
   return {
     async read() {
       const resources = [MUTATING_WEBHOOKS, VALIDATING_WEBHOOKS]
-      const bundles = await Promise.all(resources.map((resource) => read(api, resource, name)))
+      const bundles = await Promise.all(
+        resources.map((resource) => read(api, resource, name, namespace)),
+      )
       return bundles.filter((bundle) => bundle !== undefined)
     },
   }
@@ -33,12 +41,16 @@ async function read(
   api: ClusterApi,
   resource: Resource,
   name: string,
+  namespace: string,
 ): Promise<TrustedBundle | undefined> {
   try {
     const object = await api.call({ verb: 'get', resource, name })
     const { metadata, webhooks } = readObject(ConfigurationSchema, object)
+    const ours = (webhooks ?? []).filter(
+      ({ clientConfig: { service } }) => (service?.namespace ?? namespace) === namespace,
+    )
     const byWebhook = new Map(
-      (webhooks ?? []).map((webhook) => [webhook.name, decoded(webhook.clientConfig.caBundle)]),
+      ours.map((webhook) => [webhook.name, decoded(webhook.clientConfig.caBundle)]),
     )
     return {
       configuration: `${resource.plural} "${name}"`,
