@@ -69,7 +69,7 @@ describe('an authority that is due', () => {
         port: 0,
         keyPair: undefined,
         log: pino({ level: 'silent' }),
-        admit: (body) => admit(body, dependencies),
+        admissions: { '/mutate': (body) => admit(body, dependencies) },
       })
       servers.push(server)
       const onChange = server.replaceKeyPair.bind(server)
