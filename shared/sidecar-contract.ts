@@ -98,6 +98,8 @@ export const AssignmentSchema = v.strictObject({
   withinMs: v.pipe(WholeNumber, v.minValue(1)),
   before: v.nullable(HookSchema),
   after: v.nullable(HookSchema),
+  /** Where hooks that are commands run; absent where none is. */
+  hookContainer: v.exactOptional(Text),
   whenEmpty: v.picklist(['resume', 'fresh', 'fail']),
   /** What retention shall keep, to be recorded with each version. Absent: a webhook from before it was told; none is recorded. */
   keep: v.exactOptional(KeepSchema),

@@ -13,7 +13,12 @@ import { KEY, type Assignment } from '../../shared/sidecar-contract.ts'
 import { injectedValue } from './identity.ts'
 import { pinImages, versionedContainers } from './image-pin.ts'
 import type { InjectionContext } from './injection-context.ts'
-import { asksForHoldfast, readRequest, type InjectionRequest } from './injection-request.ts'
+import {
+  asksForHoldfast,
+  hasExecHook,
+  readRequest,
+  type InjectionRequest,
+} from './injection-request.ts'
 import { placeMounts, type Placement } from './mount-placement.ts'
 import { annotationOf, copyPod, isNativeSidecar, labelOf, type Container, type Pod } from './pod.ts'
 import { Refusal } from './refusal.ts'
@@ -152,6 +157,7 @@ function assignmentOf(
     withinMs: policy['backup.within'].value,
     before: policy['backup.before'].value,
     after: policy['backup.after'].value,
+    ...(hasExecHook(policy) && { hookContainer: paths[0]?.container.name as string }),
     whenEmpty: policy['restore.whenEmpty'].value,
     keep: {
       allMs: policy['keep.all'].value,

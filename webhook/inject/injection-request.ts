@@ -50,7 +50,7 @@ export function readRequest(pod: Pod, context: InjectionContext): InjectionReque
     namespace: facts.policy === undefined ? {} : readPolicy(facts.policy),
     service: service.defaults,
   })
-  refuseExecHooks(policy)
+  refuseExecHooks(policy, context)
   return {
     declaration,
     policy,
@@ -74,14 +74,24 @@ function readPin(text: string): Pin {
   }
 }
 
-/** The agent reaches the app over HTTP only; commands in other containers are the controller's to run, which is yet to come. */
-function refuseExecHooks(policy: EffectivePolicy): void {
+export function hasExecHook(policy: EffectivePolicy): boolean {
   const hooks = [policy['backup.before'].value, policy['backup.after'].value]
-  if (hooks.every((hook) => hook?.exec === undefined)) return
-  throw new Refusal(
-    `${KEY.state} has an exec hook, which this release cannot run; use an http hook on localhost`,
-    403,
-  )
+  return hooks.some((hook) => hook?.exec !== undefined)
+}
+
+/** The agent reaches the app over HTTP only: commands in other containers are the service's to run, where the Namespace lets it. */
+function refuseExecHooks(policy: EffectivePolicy, { service }: InjectionContext): void {
+  if (!hasExecHook(policy)) return
+  if (!policy['allow.exec'].value)
+    throw new Refusal(
+      `${KEY.state} has an exec hook, which is not allowed in this namespace; use an http hook on localhost, or have an administrator allow it by the Namespace's annotation ${KEY.policy}: "allow: {exec: true}"`,
+      403,
+    )
+  if (service.agentService === null)
+    throw new Refusal(
+      `${KEY.state} has an exec hook, which the service would run, and agents are told of none (HOLDFAST_SERVICE_URL); use an http hook on localhost`,
+      403,
+    )
 }
 
 function storeOf(policy: EffectivePolicy): string {

@@ -10,7 +10,7 @@ import { HttpsApi, type Credentials } from './https-api.ts'
  * Throws a `UsageError` where the file says no such thing. Nothing is asked yet.
  */
 export function connect(kubeconfig: string | undefined): ClusterApi {
-  const config = load(kubeconfig)
+  const config = loadKubeConfig(kubeconfig)
   const cluster = config.getCurrentCluster()
   if (cluster === null) throw new UsageError('the kubeconfig has no current cluster; use a context')
   if (!cluster.server.startsWith('https://') || cluster.skipTLSVerify || cluster.proxyUrl)
@@ -23,7 +23,8 @@ export function connect(kubeconfig: string | undefined): ClusterApi {
   })
 }
 
-function load(kubeconfig: string | undefined): KubeConfig {
+/** As `connect`, for the library's own calls. */
+export function loadKubeConfig(kubeconfig: string | undefined): KubeConfig {
   const config = new KubeConfig()
   try {
     if (kubeconfig === undefined) config.loadFromCluster()

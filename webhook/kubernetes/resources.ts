@@ -9,3 +9,10 @@ export const VALIDATING_WEBHOOKS: Resource = {
   ...ADMISSION,
   plural: 'validatingwebhookconfigurations',
 }
+export const PODS: Resource = { group: '', version: 'v1', plural: 'pods' }
+export const EVENTS: Resource = { group: 'events.k8s.io', version: 'v1', plural: 'events' }
+export const TOKEN_REVIEWS: Resource = {
+  group: 'authentication.k8s.io',
+  version: 'v1',
+  plural: 'tokenreviews',
+}

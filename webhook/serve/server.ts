@@ -1,4 +1,4 @@
-/** The HTTPS server: reviews by POST, /healthz, /readyz, /metrics. It knows nothing of pods. */
+/** The HTTPS server: reviews by POST, the agents' API below /v1, /healthz, /readyz, /metrics. It knows nothing of pods. */
 import { createServer, type Server } from 'node:https'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
@@ -8,6 +8,8 @@ import { UsageError } from '../../shared/errors.ts'
 import { BadReviewError, type Admission, type AdmissionAnswer } from '../admission/review.ts'
 import { createCertificate } from '../certificates/make-certificate.ts'
 import { expiryOf, type KeyPair } from '../certificates/key-pair.ts'
+import type { AgentsApi } from '../controller/agents-api.ts'
+import { agentsRoutes } from './agents-routes.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 
 export interface ServerOptions {
@@ -18,6 +20,8 @@ export interface ServerOptions {
   readonly log: Logger
   /** Who answers the reviews that are posted to a path. */
   readonly admissions: Readonly<Record<`/${string}`, Admission>>
+  /** None: there is no cluster to ask on the agents' behalf. */
+  readonly agents?: AgentsApi
 }
 
 export interface WebhookServer {
@@ -132,6 +136,7 @@ function createApp(options: ServerOptions, metrics: Metrics, state: State) {
         response.json(answer.review)
       },
     )
+  if (options.agents !== undefined) app.use('/v1', agentsRoutes(options.agents, options.log))
   const paths = Object.keys(options.admissions).join(', ')
   app.use((_request, response) => {
     response

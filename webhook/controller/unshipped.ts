@@ -1,0 +1,26 @@
+/** What is not durable yet, in the words of the condition: people read them, and so does whoever leads when the pod is gone. */
+
+export interface Unshipped {
+  readonly bytes: number
+  /** Since when, RFC 3339 to the second. */
+  readonly since: string
+}
+
+const WORDS = /(\d+) bytes unshipped since (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)$/
+
+export function unshippedWords({ bytes, since }: Unshipped): string {
+  return `${bytes} bytes unshipped since ${since}`
+}
+
+/** Undefined: everything was durable. `message` may end with the words. */
+export function readUnshipped(message: string): Unshipped | undefined {
+  const match = WORDS.exec(message)
+  if (match === null) return undefined
+  const [, bytes, since] = match as unknown as [string, string, string]
+  return { bytes: Number(bytes), since }
+}
+
+/** A time as conditions have it. */
+export function toSecond(time: Date): string {
+  return time.toISOString().replace(/\.\d{3}Z$/, 'Z')
+}

@@ -1,0 +1,42 @@
+/** Whose token it is: needs `create` on tokenreviews. */
+import * as v from 'valibot'
+import { SERVICE_AUDIENCE } from '../../shared/service-contract.ts'
+import type { TokenReviewer } from '../controller/caller.ts'
+import type { ClusterApi } from './cluster-api.ts'
+import { readObject } from './read-object.ts'
+import { TOKEN_REVIEWS } from './resources.ts'
+
+const ReviewSchema = v.object({
+  status: v.object({
+    authenticated: v.nullish(v.boolean()),
+    audiences: v.nullish(v.array(v.string())),
+    user: v.nullish(
+      v.object({
+        username: v.nullish(v.string()),
+        extra: v.nullish(v.record(v.string(), v.array(v.string()))),
+      }),
+    ),
+  }),
+})
+
+const ACCOUNT = /^system:serviceaccount:([^:]+):[^:]+$/
+const POD_NAME = 'authentication.kubernetes.io/pod-name'
+const POD_UID = 'authentication.kubernetes.io/pod-uid'
+
+export function tokenReviewer(api: ClusterApi): TokenReviewer {
+  return async (token) => {
+    const body = {
+      apiVersion: `${TOKEN_REVIEWS.group}/${TOKEN_REVIEWS.version}`,
+      kind: 'TokenReview',
+      spec: { token, audiences: [SERVICE_AUDIENCE] },
+    }
+    const answer = await api.call({ verb: 'create', resource: TOKEN_REVIEWS, body })
+    const { authenticated, audiences, user } = readObject(ReviewSchema, answer).status
+    // An authenticator that knows no audiences leaves them out: its word is not for us.
+    if (authenticated !== true || audiences?.includes(SERVICE_AUDIENCE) !== true) return undefined
+    const namespace = ACCOUNT.exec(user?.username ?? '')?.[1]
+    const [name, uid] = [user?.extra?.[POD_NAME]?.[0], user?.extra?.[POD_UID]?.[0]]
+    if (namespace === undefined || name === undefined || uid === undefined) return undefined
+    return { namespace, name, uid }
+  }
+}
