@@ -10,6 +10,7 @@ import type { NamespacePolicies } from './admission/namespace-policies.ts'
 import { followKeyPair } from './certificates/kept-key-pair.ts'
 import { readKeyPair, watchKeyPair, type KeyPairFiles } from './certificates/key-pair-files.ts'
 import { keepRotating } from './certificates/rotation.ts'
+import { openController, type Controller } from './controller/controller.ts'
 import type { Cluster } from './kubernetes/cluster.ts'
 import { standForElection, type Election } from './leader/election.ts'
 import type { KeyPair } from './certificates/key-pair.ts'
@@ -41,11 +42,13 @@ async function main(): Promise<void> {
     resolvePin: repositoryPinResolver(openStore),
     deadlineMs: DEADLINE_MS,
   }
+  const controller = cluster && controllerOf(cluster, config, log)
   const server = await startServer({
     port: config.port,
     keyPair,
     log,
     admissions: { '/mutate': (body) => admit(body, dependencies) },
+    ...(controller !== undefined && { agents: controller.agents }),
   })
   const end = new AbortController()
   const onChange = (pair: KeyPair): void => {
@@ -65,6 +68,7 @@ async function main(): Promise<void> {
     await Promise.all([election?.close(), drained])
     end.abort()
     await server.close()
+    await controller?.close()
     log.info('ended')
   }
   process.once('SIGTERM', (signal) => void stop(signal))
@@ -72,10 +76,14 @@ async function main(): Promise<void> {
   log.info({ port: server.port }, 'listening')
 }
 
-async function clusterOf({ namespaces, service }: WebhookConfig): Promise<Cluster | undefined> {
+async function clusterOf({
+  namespaces,
+  service,
+  podName,
+}: WebhookConfig): Promise<Cluster | undefined> {
   if (namespaces.from !== 'cluster') return undefined
   const { openCluster } = await import('./kubernetes/cluster.ts')
-  return openCluster(namespaces.kubeconfig, service.ownNamespace)
+  return openCluster(namespaces.kubeconfig, service.ownNamespace, podName)
 }
 
 /** Without a cluster. Throws a `UsageError` where the file does not read. */
@@ -108,6 +116,12 @@ function followCluster(
   const onError = (error: unknown) =>
     log.warn({ err: error }, 'the certificate cannot be read; the old one stays')
   return followKeyPair({ store, clock: systemClock, onChange, onError }, signal)
+}
+
+function controllerOf(cluster: Cluster, { service }: WebhookConfig, log: Logger): Controller {
+  const { defaults, ownNamespace } = service
+  const ports = { ...cluster.controller, policies: cluster.policies, defaults, ownNamespace }
+  return openController(ports, systemClock, log)
 }
 
 /** What one replica does for all. */

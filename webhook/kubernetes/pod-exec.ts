@@ -28,43 +28,42 @@ export function admittedHookOf(
 export function execInPods(
   config: KubeConfig,
 ): (pod: PodRef, hook: AdmittedHook) => Promise<HookAnswer> {
-  return async (pod, { container, argv, timeoutMs }) => {
+  return async (pod, hook) => {
+    const { container, argv, timeoutMs } = hook
     const output = new Tail(MAX_WORDS)
     const what = `${argv[0]} in container ${container} of pod ${pod.name}`
-    const status = await new Promise<V1Status>((resolve, reject) => {
-      const late = setTimeout(() => {
-        reject(new UnknownOutcomeError(`${what} has not ended within ${timeoutMs} ms`))
-      }, timeoutMs)
-      const end = () => clearTimeout(late)
-      new Exec(config)
-        .exec(
-          pod.namespace,
-          pod.name,
-          container,
-          [...argv],
-          output.stream(),
-          output.stream(),
-          null,
-          false,
-          (said) => {
-            end()
-            resolve(said)
-          },
-        )
-        .then((socket) => {
-          socket.onclose = () => {
-            end()
-            reject(new UnknownOutcomeError(`the connection to ${what} broke off`))
-          }
-          late.refresh()
-        })
-        .catch((error: unknown) => {
-          end()
-          reject(refusalOf(error, what))
-        })
+    const ended = Promise.withResolvers<V1Status>()
+    const late = setTimeout(() => {
+      ended.reject(new UnknownOutcomeError(`${what} has not ended within ${timeoutMs} ms`))
+    }, timeoutMs)
+    const begun = begin(config, pod, hook, output, ended.resolve).catch((error: unknown) => {
+      throw refusalOf(error, what)
     })
-    return { exitCode: exitCodeOf(status, what), output: output.text() }
+    try {
+      const socket = await Promise.race([begun, ended.promise.then(() => undefined)])
+      socket?.addEventListener('close', () => {
+        ended.reject(new UnknownOutcomeError(`the connection to ${what} broke off`))
+      })
+      const exitCode = exitCodeOf(await ended.promise, what)
+      return { exitCode, output: output.text() }
+    } finally {
+      clearTimeout(late)
+      ended.promise.catch(() => undefined)
+      begun.then((socket) => socket.close()).catch(() => undefined)
+    }
   }
+}
+
+/** Answers the connection; `onEnd` gets how the command ended. */
+function begin(
+  config: KubeConfig,
+  { namespace, name }: PodRef,
+  { container, argv }: AdmittedHook,
+  output: Tail,
+  onEnd: (status: V1Status) => void,
+) {
+  const streams = [output.stream(), output.stream(), null] as const
+  return new Exec(config).exec(namespace, name, container, [...argv], ...streams, false, onEnd)
 }
 
 /** The WebSocket library tells the status of a refused handshake only in words. */

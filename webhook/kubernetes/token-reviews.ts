@@ -2,20 +2,22 @@
 import * as v from 'valibot'
 import { SERVICE_AUDIENCE } from '../../shared/service-contract.ts'
 import type { TokenReviewer } from '../controller/caller.ts'
+import type { PodRef } from '../controller/pod-facts.ts'
 import type { ClusterApi } from './cluster-api.ts'
 import { readObject } from './read-object.ts'
 import { TOKEN_REVIEWS } from './resources.ts'
+
+const UserSchema = v.object({
+  username: v.nullish(v.string()),
+  extra: v.nullish(v.record(v.string(), v.array(v.string()))),
+})
+type User = v.InferOutput<typeof UserSchema>
 
 const ReviewSchema = v.object({
   status: v.object({
     authenticated: v.nullish(v.boolean()),
     audiences: v.nullish(v.array(v.string())),
-    user: v.nullish(
-      v.object({
-        username: v.nullish(v.string()),
-        extra: v.nullish(v.record(v.string(), v.array(v.string()))),
-      }),
-    ),
+    user: v.nullish(UserSchema),
   }),
 })
 
@@ -33,10 +35,15 @@ export function tokenReviewer(api: ClusterApi): TokenReviewer {
     const answer = await api.call({ verb: 'create', resource: TOKEN_REVIEWS, body })
     const { authenticated, audiences, user } = readObject(ReviewSchema, answer).status
     // An authenticator that knows no audiences leaves them out: its word is not for us.
-    if (authenticated !== true || audiences?.includes(SERVICE_AUDIENCE) !== true) return undefined
-    const namespace = ACCOUNT.exec(user?.username ?? '')?.[1]
-    const [name, uid] = [user?.extra?.[POD_NAME]?.[0], user?.extra?.[POD_UID]?.[0]]
-    if (namespace === undefined || name === undefined || uid === undefined) return undefined
-    return { namespace, name, uid }
+    const isForUs = authenticated === true && audiences?.includes(SERVICE_AUDIENCE) === true
+    return isForUs && user ? podOf(user) : undefined
   }
+}
+
+/** Undefined: a token of an account, and of no pod. */
+function podOf({ username, extra }: User): PodRef | undefined {
+  const namespace = ACCOUNT.exec(username ?? '')?.[1]
+  const [name, uid] = [extra?.[POD_NAME]?.[0], extra?.[POD_UID]?.[0]]
+  if (namespace === undefined || name === undefined || uid === undefined) return undefined
+  return { namespace, name, uid }
 }
