@@ -12,7 +12,7 @@ import type {
 } from '../../../webhook/certificates/certificate-store.ts'
 import { DAY_MS } from '../../../webhook/certificates/issue.ts'
 import { followKeyPair } from '../../../webhook/certificates/kept-key-pair.ts'
-import type { KeyPair } from '../../../webhook/certificates/key-pair.ts'
+import { expiryOf, type KeyPair } from '../../../webhook/certificates/key-pair.ts'
 import { keepRotating } from '../../../webhook/certificates/rotation.ts'
 import {
   ClusterUnreachableError,
@@ -153,7 +153,9 @@ export class CertificateWorld {
       if (pair === undefined) continue
       for (const [trusted, client] of clients)
         if (trusted !== '' && !accepts(pair.certificate, trusted, now))
-          this.lost.add(`${client} by ${name} at ${now.toISOString()}`)
+          this.lost.add(
+            `${client} by ${name} at ${now.toISOString()}, whose certificate ends ${expiryOf(pair).toISOString()}`,
+          )
     }
   }
 
