@@ -48,7 +48,7 @@ async function main(): Promise<void> {
     keyPair,
     log,
     admissions: { '/mutate': (body) => admit(body, dependencies) },
-    ...(controller !== undefined && { agents: controller.agents }),
+    ...(controller !== undefined && { controller }),
   })
   const end = new AbortController()
   const onChange = (pair: KeyPair): void => {
@@ -59,8 +59,7 @@ async function main(): Promise<void> {
   if (certificates.by === 'files')
     followFiles(certificates.files, keyPair, onChange, log, end.signal)
   else if (cluster !== undefined) void followCluster(cluster, onChange, log, end.signal)
-  const election =
-    certificates.by === 'self' && cluster !== undefined ? lead(cluster, config, log) : undefined
+  const election = cluster && controller && lead(cluster, controller, config, log)
   const stop = async (signal: NodeJS.Signals): Promise<void> => {
     log.info({ signal }, 'draining')
     server.drain()
@@ -125,16 +124,12 @@ function controllerOf(cluster: Cluster, { service }: WebhookConfig, log: Logger)
 }
 
 /** What one replica does for all. */
-function lead(cluster: Cluster, config: WebhookConfig, log: Logger): Election {
-  const names = config.certificates.by === 'self' ? config.certificates.names : []
-  const rotation = {
-    store: cluster.certificates,
-    bundles: cluster.bundles,
-    names,
-    clock: systemClock,
-    onStep: (step: string) => log.info({ step }, 'certificates'),
-    onError: (error: unknown) => log.error({ err: error }, 'certificates cannot be kept now'),
-  }
+function lead(
+  cluster: Cluster,
+  controller: Controller,
+  config: WebhookConfig,
+  log: Logger,
+): Election {
   return standForElection({
     store: cluster.leadership,
     identity: `${config.podName}_${randomUUID()}`,
@@ -142,10 +137,28 @@ function lead(cluster: Cluster, config: WebhookConfig, log: Logger): Election {
     onError: (error) => log.warn({ err: error }, 'leader election'),
     lead: async (signal) => {
       log.info('leading')
-      await keepRotating(rotation, signal)
+      await Promise.all([rotate(cluster, config, log, signal), controller.lead(signal)])
       log.info('leading no longer')
     },
   })
+}
+
+async function rotate(
+  cluster: Cluster,
+  { certificates }: WebhookConfig,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<void> {
+  if (certificates.by === 'files') return
+  const rotation = {
+    store: cluster.certificates,
+    bundles: cluster.bundles,
+    names: certificates.names,
+    clock: systemClock,
+    onStep: (step: string) => log.info({ step }, 'certificates'),
+    onError: (error: unknown) => log.error({ err: error }, 'certificates cannot be kept now'),
+  }
+  await keepRotating(rotation, signal)
 }
 
 /** New pods are told of the authorities that count now. */

@@ -1,19 +1,23 @@
 /** The controller's ports against a real API server: whose token it is, one write for condition and annotations, Events once. */
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { systemClock } from '../../shared/clock.ts'
 import { SERVICE_AUDIENCE } from '../../shared/service-contract.ts'
 import { KEY } from '../../shared/sidecar-contract.ts'
 import { conditionOf } from '../../webhook/controller/condition.ts'
 import { podStateOf } from '../../webhook/controller/agents-api.ts'
 import type { PodRef } from '../../webhook/controller/pod-facts.ts'
+import type { PodChange } from '../../webhook/controller/pod-feed.ts'
 import type { ClusterApi } from '../../webhook/kubernetes/cluster-api.ts'
-import { ConflictError } from '../../webhook/kubernetes/cluster-error.ts'
+import { ConflictError, MissingObjectError } from '../../webhook/kubernetes/cluster-error.ts'
 import { connect } from '../../webhook/kubernetes/connect.ts'
 import { eventsOfCluster } from '../../webhook/kubernetes/events.ts'
+import { podFeed } from '../../webhook/kubernetes/pod-feed.ts'
 import { podsOfCluster } from '../../webhook/kubernetes/pods.ts'
 import { EVENTS, NAMESPACES, PODS } from '../../webhook/kubernetes/resources.ts'
 import { tokenReviewer } from '../../webhook/kubernetes/token-reviews.ts'
 import { report } from '../webhook/controller/reports.ts'
+import { eventually } from './installed.ts'
 
 const NAMESPACE = `holdfast-controller-${randomBytes(4).toString('hex')}`
 const ACCOUNTS = { group: '', version: 'v1', plural: 'serviceaccounts' }
@@ -72,7 +76,8 @@ describe('a token', () => {
     const token = await tokenOf(pod, SERVICE_AUDIENCE)
     expect(await review(token)).toEqual(pod)
     await deletePod(pod)
-    expect(await review(token)).toBeUndefined()
+    // The API server believes a token for ten seconds itself.
+    await eventually(async () => expect(await review(token)).toBeUndefined())
   })
 
   it('for another audience, of no pod, or changed says nothing', async () => {
@@ -107,8 +112,10 @@ describe('a pod', () => {
     expect(object).toMatchObject({ metadata: { annotations: { note: 'x' } } })
     expect((object as { status: { conditions: unknown[] } }).status.conditions.length).toBe(2)
     await expect(pods.write(before, { condition, marks })).rejects.toThrow(ConflictError)
-    const other = { ...after, uid: '00000000-0000-0000-0000-000000000000' }
-    await expect(pods.write(other, { condition, marks })).rejects.toThrow(ConflictError)
+    await deletePod(ref)
+    await expect(pods.write(after, { condition, marks })).rejects.toThrow(MissingObjectError)
+    await createPod('written')
+    await expect(pods.write(after, { condition, marks })).rejects.toThrow(ConflictError)
   })
 
   it('is alive, and gone once another has its name', async () => {
@@ -122,6 +129,54 @@ describe('a pod', () => {
     expect(await stateOf()).toBe('gone')
   })
 })
+
+describe('the watch', () => {
+  it('begins with all pods in pages, goes on from there, and begins anew where that is forgotten', async () => {
+    const stop = new AbortController()
+    const errors: unknown[] = []
+    const seen: string[] = []
+    const feed = podFeed(forgetful(api), systemClock)
+    const follow = async () => {
+      for await (const change of feed.follow(stop.signal, (error) => errors.push(error)))
+        seen.push(wordsOf(change))
+    }
+    const names = ['watched-0', 'watched-1', 'watched-2']
+    const annotations = { [KEY.state]: '/data' }
+    const pods: PodRef[] = []
+    for (const name of names) pods.push(await createPod(name, annotations))
+    await createPod('not-watched')
+    const following = follow()
+    await eventually(() => expect(seen[0]).toBe(`all ${names.join(',')}`))
+    await deletePod(pods[0]!)
+    await eventually(() => expect(seen).toContain('gone watched-0'))
+    expect(seen.filter((one) => one.startsWith('all')).length).toBe(2)
+    expect(seen.join()).not.toContain('not-watched')
+    stop.abort()
+    await following
+    expect(errors).toEqual([])
+  })
+})
+
+function wordsOf(change: PodChange): string {
+  if (change.kind !== 'all') return `${change.kind} ${change.pod.name}`
+  const ours = change.pods.filter(({ namespace }) => namespace === NAMESPACE)
+  return `all ${ours.map(({ name }) => name).join(',')}`
+}
+
+/** The API server with the smallest pages, and a first watch that begins before all it remembers. */
+function forgetful(real: ClusterApi): ClusterApi {
+  let watches = 0
+  return {
+    call: (call) =>
+      real.call(call.verb === 'list' ? { ...call, query: { ...call.query, limit: '1' } } : call),
+    watch(call) {
+      watches += 1
+      return real.watch(
+        watches > 1 ? call : { ...call, query: { ...call.query, resourceVersion: '1' } },
+      )
+    },
+  }
+}
 
 describe('an Event', () => {
   it('is told once, however many replicas tell it', async () => {

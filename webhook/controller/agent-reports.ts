@@ -3,10 +3,11 @@ import type { Clock } from '../../shared/clock.ts'
 import type { Report, ReportAnswer } from '../../shared/service-contract.ts'
 import { ClusterError } from '../kubernetes/cluster-error.ts'
 import { Bounded } from './bounded.ts'
-import { conditionOf } from './condition.ts'
+import { conditionOf, type HeardReport } from './condition.ts'
 import type { Events } from './events.ts'
 import { imagesOf } from './image-digests.ts'
-import { planWrite } from './plan-write.ts'
+import { planWrite, type PodPlan } from './plan-write.ts'
+import { newsOfEnd } from './pod-news.ts'
 import type { PodRef, Pods } from './pod-facts.ts'
 import { WriteQueue, type Entry } from './write-queue.ts'
 
@@ -27,6 +28,14 @@ const PODS = 20_000
 /** What a stop may take to write what has been heard. */
 const SETTLE_MS = 5_000
 
+export interface ReportCounts {
+  /** Since the start: reports, and writes for them. */
+  readonly reports: number
+  readonly writes: number
+  /** Pods that wait to be written. */
+  readonly waiting: number
+}
+
 interface KnownImages {
   readonly images: ReportAnswer['images']
   readonly untilMs: number
@@ -38,18 +47,20 @@ export class AgentReports {
   /** By pod, what its last report came down to: the same again is progress. */
   readonly #standing = new Bounded<string, string>(PODS)
   readonly #images = new Bounded<string, KnownImages>(PODS)
-  #heard = 0
+  #reports = 0
+  #writes = 0
 
   constructor(seams: ReportSeams) {
     this.#seams = seams
     const { clock, onError } = seams
-    const write = (entry: Entry) => deliver(seams, entry)
+    const write = async (entry: Entry) => {
+      if (await deliver(seams, entry)) this.#writes += 1
+    }
     this.#queue = new WriteQueue({ clock, write, onError, perSecond: PER_SECOND, burst: BURST })
   }
 
-  /** Reports that came, and pods that wait to be written. */
-  get counts(): { readonly heard: number; readonly waiting: number } {
-    return { heard: this.#heard, waiting: this.#queue.length }
+  get counts(): ReportCounts {
+    return { reports: this.#reports, writes: this.#writes, waiting: this.#queue.length }
   }
 
   /**
@@ -57,7 +68,7 @@ export class AgentReports {
    * what was heard. Throws what the API server throws.
    */
   async take(pod: PodRef, report: Report): Promise<ReportAnswer> {
-    this.#heard += 1
+    this.#reports += 1
     const heard = { report, at: this.#seams.clock.now() }
     const written = this.#queue.put({ pod, heard }, this.#isNews(pod, report))
     const images = await this.#imagesOf(pod)
@@ -93,16 +104,29 @@ export class AgentReports {
   }
 }
 
-async function deliver({ pods, events, onError }: ReportSeams, { pod, heard }: Entry) {
+/** Answers whether the pod was written. */
+async function deliver(
+  { pods, events, onError }: ReportSeams,
+  { pod, heard }: Entry,
+): Promise<boolean> {
   const facts = await pods.read(pod.namespace, pod.name)
-  // Gone meanwhile: there is nobody left to say it.
-  if (facts?.uid !== pod.uid) return
-  const { told, write } = planWrite(facts, heard)
+  // Gone meanwhile: there is nobody left to say it, and only this report knows how it ended.
+  const isGone = facts?.uid !== pod.uid
+  const { told, write } = isGone ? lastWords(pod, heard) : planWrite(facts, heard)
   for (const one of told)
     await events.tell({ pod, owner: null }, one).catch((error: unknown) => {
       // As in a namespace that is being deleted. The pod's condition is told all the same.
       if (!(error instanceof ClusterError)) throw error
       onError(error, pod, true)
     })
-  if (write !== null) await pods.write(facts, write)
+  if (write === null || isGone) return false
+  await pods.write(facts, write)
+  return true
+}
+
+function lastWords(pod: PodRef, heard: HeardReport): PodPlan {
+  if (heard.report.phase !== 'ended') return { told: [], write: null }
+  const condition = conditionOf(heard, Infinity, null)
+  const told = newsOfEnd({ ...pod, owner: null, condition }).map((news) => news.told)
+  return { told, write: null }
 }

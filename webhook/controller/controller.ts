@@ -1,11 +1,13 @@
-/** The service's part for pods that run: what agents ask and report. It never stands in the data path. */
+/** The service's part for pods that run: what agents ask and report, and the leader's eye on all of them. It never stands in the data path. */
 import type { Logger } from 'pino'
 import type { Clock } from '../../shared/clock.ts'
-import { AgentReports } from './agent-reports.ts'
+import { AgentReports, type ReportCounts } from './agent-reports.ts'
 import { podStateOf, type AgentsApi } from './agents-api.ts'
 import { rememberCallers, type TokenReviewer } from './caller.ts'
 import type { Events } from './events.ts'
 import type { Pods } from './pod-facts.ts'
+import type { PodFeed } from './pod-feed.ts'
+import { PodWatch } from './pod-watch.ts'
 import { runHook, type HookSeams } from './run-hook.ts'
 
 /** What it needs of the cluster. */
@@ -13,10 +15,22 @@ export interface ControllerPorts extends HookSeams {
   readonly pods: Pods
   readonly events: Events
   readonly review: TokenReviewer
+  readonly feed: PodFeed
+}
+
+/** For the metrics, as it is now. */
+export interface ControllerFacts extends ReportCounts {
+  /** Pods by the reason of their condition; none where another replica leads. */
+  readonly pods: ReadonlyMap<string, number>
+  /** Of the pod that is furthest behind; 0 where another replica leads. */
+  readonly lagSeconds: number
 }
 
 export interface Controller {
   readonly agents: AgentsApi
+  facts(): ControllerFacts
+  /** What one replica does for all, until the signal aborts. */
+  lead(signal: AbortSignal): Promise<void>
   /** Writes what agents have said, as far as there is time. */
   close(): Promise<void>
 }
@@ -33,6 +47,15 @@ export function openController(ports: ControllerPorts, clock: Clock, log: Logger
       else log.debug(facts, 'what an agent reported is written later')
     },
   })
+  const watch = new PodWatch({
+    feed: ports.feed,
+    events,
+    clock,
+    onError(error, news) {
+      if (news === undefined) log.warn({ err: error }, 'pods cannot be watched now')
+      else log.error({ err: error, told: news.told }, 'an Event cannot be told')
+    },
+  })
   return {
     agents: {
       review: rememberCallers(ports.review, clock),
@@ -40,6 +63,12 @@ export function openController(ports: ControllerPorts, clock: Clock, log: Logger
       podState: ({ namespace }, name, uid) => podStateOf(pods, namespace, name, uid),
       runHook: (caller, which) => runHook(ports, caller, which),
     },
+    facts: () => ({
+      pods: watch.standing(),
+      lagSeconds: watch.lagSeconds(),
+      ...reports.counts,
+    }),
+    lead: (signal) => watch.run(signal),
     close: () => reports.close(),
   }
 }

@@ -1,4 +1,5 @@
 /** All that the service asks of its cluster. Loaded only where there is one: the client is half of the program's memory. */
+import { systemClock } from '../../shared/clock.ts'
 import type { NamespacePolicies } from '../admission/namespace-policies.ts'
 import type { CertificateStore, TrustedBundles } from '../certificates/certificate-store.ts'
 import type { ControllerPorts } from '../controller/controller.ts'
@@ -9,6 +10,7 @@ import { eventsOfCluster } from './events.ts'
 import { leaseStore } from './leases.ts'
 import { namespacePoliciesFromCluster } from './namespaces.ts'
 import { admittedHookOf, execInPods } from './pod-exec.ts'
+import { podFeed } from './pod-feed.ts'
 import { podsOfCluster } from './pods.ts'
 import { tokenReviewer } from './token-reviews.ts'
 import { trustedBundles } from './trusted-bundles.ts'
@@ -18,7 +20,10 @@ export interface Cluster {
   readonly leadership: LeaseStore
   readonly certificates: CertificateStore
   readonly bundles: TrustedBundles
-  readonly controller: Pick<ControllerPorts, 'pods' | 'events' | 'review' | 'admittedHook' | 'exec'>
+  readonly controller: Pick<
+    ControllerPorts,
+    'pods' | 'events' | 'review' | 'feed' | 'admittedHook' | 'exec'
+  >
 }
 
 /** Our Lease, and our webhook configurations. */
@@ -45,6 +50,7 @@ export function openCluster(
       pods: podsOfCluster(api),
       events: eventsOfCluster(api, podName, () => new Date()),
       review: tokenReviewer(api),
+      feed: podFeed(api, systemClock),
       admittedHook: admittedHookOf(api),
       exec: execInPods(loadKubeConfig(kubeconfig)),
     },

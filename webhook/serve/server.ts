@@ -9,7 +9,9 @@ import { BadReviewError, type Admission, type AdmissionAnswer } from '../admissi
 import { createCertificate } from '../certificates/make-certificate.ts'
 import { expiryOf, type KeyPair } from '../certificates/key-pair.ts'
 import type { AgentsApi } from '../controller/agents-api.ts'
+import type { ControllerFacts } from '../controller/controller.ts'
 import { agentsRoutes } from './agents-routes.ts'
+import { registerController } from './controller-metrics.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 
 export interface ServerOptions {
@@ -21,7 +23,7 @@ export interface ServerOptions {
   /** Who answers the reviews that are posted to a path. */
   readonly admissions: Readonly<Record<`/${string}`, Admission>>
   /** None: there is no cluster to ask on the agents' behalf. */
-  readonly agents?: AgentsApi
+  readonly controller?: { readonly agents: AgentsApi; facts(): ControllerFacts }
 }
 
 export interface WebhookServer {
@@ -43,6 +45,8 @@ const KEEP_ALIVE_MS = 120_000
 export async function startServer(options: ServerOptions): Promise<WebhookServer> {
   const state: State = { isDraining: false, expires: undefined }
   const metrics = createMetrics()
+  const { controller } = options
+  if (controller !== undefined) registerController(metrics.registry, () => controller.facts())
   const know = (pair: KeyPair) => {
     state.expires = expiryOf(pair)
     metrics.certificateExpiry(state.expires)
@@ -136,7 +140,8 @@ function createApp(options: ServerOptions, metrics: Metrics, state: State) {
         response.json(answer.review)
       },
     )
-  if (options.agents !== undefined) app.use('/v1', agentsRoutes(options.agents, options.log))
+  if (options.controller !== undefined)
+    app.use('/v1', agentsRoutes(options.controller.agents, options.log))
   const paths = Object.keys(options.admissions).join(', ')
   app.use((_request, response) => {
     response

@@ -159,7 +159,7 @@ describe('a write', () => {
     cluster.add('shop-0')
     await replica.take({ namespace: 'shop', name: 'shop-0', uid: 'older' }, report())
     await cluster.time.pass(10_000)
-    expect(replica.counts).toEqual({ heard: 2, waiting: 0 })
+    expect(replica.counts).toEqual({ reports: 2, writes: 0, waiting: 0 })
     expect(cluster.writes).toEqual([])
     expect(cluster.errors).toEqual([])
   })

@@ -21,6 +21,17 @@ const asked: unknown[] = []
 let fault: Error | undefined
 let server: WebhookServer
 
+const FACTS = {
+  pods: new Map([
+    ['Protected', 40],
+    ['NotInjected', 2],
+  ]),
+  lagSeconds: 12.5,
+  reports: 7,
+  writes: 5,
+  waiting: 1,
+}
+
 const agents: AgentsApi = {
   review: async (token) => {
     if (token === 'away') throw new ClusterUnreachableError('the API server does not answer')
@@ -43,7 +54,13 @@ const agents: AgentsApi = {
 }
 
 beforeAll(async () => {
-  server = await startServer({ port: 0, keyPair: certificate, log, admissions: {}, agents })
+  server = await startServer({
+    port: 0,
+    keyPair: certificate,
+    log,
+    admissions: {},
+    controller: { agents, facts: () => FACTS },
+  })
 })
 afterAll(() => server.close())
 beforeEach(() => {
@@ -52,14 +69,16 @@ beforeEach(() => {
 })
 
 async function ask(method: string, path: string, body?: unknown, token: string | null = 'good') {
+  const { status, said } = await send(method, path, body, token)
+  return { status, body: JSON.parse(said) as unknown }
+}
+
+async function send(method: string, path: string, body?: unknown, token: string | null = null) {
   const headers = token === null ? {} : { authorization: `Bearer ${token}` }
   const target = { host: '127.0.0.1', port: server.port, path, method, headers }
-  const { promise, resolve, reject } = Promise.withResolvers<{ status: number; body: unknown }>()
+  const { promise, resolve, reject } = Promise.withResolvers<{ status: number; said: string }>()
   const outgoing = request({ ...target, ca: certificate.authority, agent: false }, (response) => {
-    text(response).then(
-      (said) => resolve({ status: response.statusCode ?? 0, body: JSON.parse(said) as unknown }),
-      reject,
-    )
+    text(response).then((said) => resolve({ status: response.statusCode ?? 0, said }), reject)
   })
   outgoing.on('error', reject)
   outgoing.end(typeof body === 'string' ? body : body && JSON.stringify(body))
@@ -156,4 +175,19 @@ describe('one sentence says', () => {
     fault = error
     expect(await ask('POST', '/v1/hooks/after')).toEqual({ status, body: { problem } })
   })
+})
+
+it('the metrics show how pods stand, how far the last one is behind, and what waits', async () => {
+  for (let look = 0; look < 2; look += 1) {
+    const { said } = await send('GET', '/metrics')
+    for (const line of [
+      'holdfast_webhook_pods{reason="Protected"} 40',
+      'holdfast_webhook_pods{reason="NotInjected"} 2',
+      'holdfast_webhook_pod_lag_seconds 12.5',
+      'holdfast_webhook_reports_total 7',
+      'holdfast_webhook_pod_writes_total 5',
+      'holdfast_webhook_pod_writes_waiting 1',
+    ])
+      expect(said.split('\n')).toContain(line)
+  }
 })

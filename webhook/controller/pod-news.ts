@@ -1,0 +1,66 @@
+/** Pure: what a person should know of a pod, whatever its agent says. */
+import { KEY } from '../../shared/sidecar-contract.ts'
+import type { EventSubject } from './events.ts'
+import type { PodFacts, PodRef } from './pod-facts.ts'
+import type { Told } from './told.ts'
+import { readUnshipped } from './unshipped.ts'
+
+export interface News {
+  readonly subject: EventSubject
+  readonly told: Told
+}
+
+/** What is left to know of a pod when it has gone. */
+export type EndedPod = PodRef & Pick<PodFacts, 'owner' | 'condition'>
+
+/** Of a pod that is there. */
+export function newsOfPod(pod: PodFacts): News[] {
+  if (pod.ended || pod.terminating) return []
+  return [...withoutSidecar(pod), ...ignoredLabel(pod)]
+}
+
+/**
+ * Of a pod that has gone, or whose containers have all ended. Said of its workload, where it has one: people look for it
+ * when the pod is not there any more.
+ */
+export function newsOfEnd(pod: EndedPod): News[] {
+  const unshipped = pod.condition === null ? undefined : readUnshipped(pod.condition.message)
+  if (pod.condition === null || unshipped === undefined) return []
+  const { reason, heardAt } = pod.condition
+  const size = unshipped.bytes === 0 ? 'changes of unknown size' : `${unshipped.bytes} bytes`
+  const what = `pod ${pod.name} has gone with ${size} unshipped since ${unshipped.since}`
+  const note =
+    reason === 'Ended'
+      ? `${what}; they are lost where its volume has gone, too`
+      : `${what}, as its agent reported last, at ${heardAt}: what it shipped after that is not known here; holdfast versions shows it`
+  return [news(pod, 'Warning', 'Replicate', 'GoneUnshipped', note, 'gone')]
+}
+
+function withoutSidecar(pod: PodFacts): News[] {
+  if (!pod.declares || pod.admitted !== null) return []
+  const note = `pod ${pod.name} declares ${KEY.state} and runs without the sidecar: nothing of it is shipped; it was created while the webhook was not registered, or another webhook took the sidecar out. Delete the pod to have it created anew`
+  return [news(pod, 'Warning', 'Inject', 'NotInjected', note, 'not injected')]
+}
+
+function ignoredLabel(pod: PodFacts): News[] {
+  const { admitted, restoreLabel } = pod
+  if (admitted === null || restoreLabel === null || restoreLabel === admitted.pin) return []
+  const was = admitted.pin === null ? 'without it' : `with ${admitted.pin}`
+  const note = `${KEY.restore}=${restoreLabel} on a live pod does nothing: it was created ${was}, and is restored as it was created. Set the label on the pod template`
+  return [{ subject: { pod, owner: null }, told: tell('Restore', 'RestoreIgnored', note) }]
+}
+
+function tell(action: string, reason: string, note: string): Told {
+  return { type: 'Warning', action, reason, note, once: note }
+}
+
+function news(
+  pod: EndedPod,
+  type: Told['type'],
+  action: string,
+  reason: string,
+  note: string,
+  once: string,
+): News {
+  return { subject: { pod, owner: pod.owner }, told: { type, action, reason, note, once } }
+}
