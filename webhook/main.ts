@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto'
 import { pino, type Logger } from 'pino'
 import { systemClock } from '../shared/clock.ts'
 import { HoldfastError } from '../shared/errors.ts'
-import { admit } from './admission/admit-pod.ts'
+import { admissions } from './admission/admissions.ts'
 import { namespacePoliciesFromFile } from './admission/namespace-file.ts'
 import type { NamespacePolicies } from './admission/namespace-policies.ts'
 import { followKeyPair } from './certificates/kept-key-pair.ts'
@@ -19,6 +19,7 @@ import type { ServiceSettings } from './inject/injection-context.ts'
 import { openStore } from '../shared/object-store/open-store.ts'
 import { repositoryPinResolver } from './admission/repository-pin-resolver.ts'
 import { startServer } from './serve/server.ts'
+import type { RunningPods } from './workload/running-pods.ts'
 
 /** Less than the `timeoutSeconds` (5) that the webhook is registered with: the sentence still arrives. */
 const DEADLINE_MS = 4000
@@ -26,6 +27,8 @@ const DEADLINE_MS = 4000
 const CERTIFICATE_INTERVAL_MS = 5000
 /** Until nobody in a cluster is sent to a replica that is not ready: endpoints go in about a second, connections are kept longer. */
 const DRAIN_MS = 5000
+/** Without a cluster. */
+const NO_PODS: RunningPods = { podsOf: async () => [] }
 
 async function main(): Promise<void> {
   const config = readConfig(process.env)
@@ -39,7 +42,9 @@ async function main(): Promise<void> {
       return service
     },
     policies: cluster?.policies ?? (await policiesOf(config)),
+    pods: cluster?.workloadPods ?? NO_PODS,
     resolvePin: repositoryPinResolver(openStore),
+    clock: systemClock,
     deadlineMs: DEADLINE_MS,
   }
   const controller = cluster && controllerOf(cluster, config, log)
@@ -47,7 +52,7 @@ async function main(): Promise<void> {
     port: config.port,
     keyPair,
     log,
-    admissions: { '/mutate': (body) => admit(body, dependencies) },
+    admissions: admissions(dependencies),
     ...(controller !== undefined && { controller }),
   })
   const end = new AbortController()

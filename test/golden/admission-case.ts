@@ -27,7 +27,7 @@ export const SERVICE: ServiceSettings = {
 }
 
 /** `context.yaml` of a case; everything has a default. */
-interface CaseContext {
+export interface CaseContext {
   readonly namespace?: string
   readonly policy?: string
   readonly restricted?: boolean
@@ -52,7 +52,7 @@ export function readCase(name: string): { pod: unknown; context: InjectionContex
   return { pod, context: toContext(said) }
 }
 
-function toContext(said: CaseContext): InjectionContext {
+export function toContext(said: CaseContext): InjectionContext {
   const { namespace = 'shop', policy, restricted = false, endpoint, resolved = null } = said
   const storeEnvironment =
     endpoint === undefined ? [] : [{ name: 'AWS_ENDPOINT_URL_S3', value: endpoint }]

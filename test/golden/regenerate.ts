@@ -2,6 +2,9 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ADMISSION_DIR, answerOf, caseNames } from './admission-case.ts'
+import { WORKLOADS_DIR, answersTo, workloadCaseNames } from './workload-case.ts'
 
 for (const name of caseNames())
   writeFileSync(join(ADMISSION_DIR, name, 'expected.yaml'), answerOf(name))
+for (const name of workloadCaseNames())
+  writeFileSync(join(WORKLOADS_DIR, name, 'expected.yaml'), await answersTo(name))

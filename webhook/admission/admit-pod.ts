@@ -27,8 +27,9 @@ export async function admit(
 ): Promise<AdmissionAnswer> {
   const request = readReview(body)
   if (!createsPod(request)) return allowed(request, 'untouched')
+  const { deadlineMs } = dependencies
   try {
-    const context = await withinDeadline(contextOf(request, dependencies), dependencies.deadlineMs)
+    const context = await withinDeadline(contextOf(request, dependencies), deadlineMs, 'the store')
     if (context === null) return allowed(request, 'untouched')
     const injection = inject(request.object, context)
     return injection instanceof Refusal ? refused(request, injection) : injected(request, injection)

@@ -70,12 +70,13 @@ async function resolveIn(
   const fulfilled = await findRestore(log, head.record.log.lastSwitch, asked.request)
   const version = fulfilled?.resolved ?? (await resolvePin(store, log, asked.pin))
   if (version === 0) return NOTHING
-  const { images, templateHash } = await requireVersion(log, version)
+  const { images, templateHash, counts } = await requireVersion(log, version)
   return {
     version,
     images: images.map(({ container, image, digest }) =>
       digest === undefined ? { container, image } : { container, image, digest },
     ),
+    bytes: counts.bytes,
     ...(templateHash !== null && { templateHash }),
   }
 }

@@ -10,6 +10,8 @@ export interface ResolvedPin {
     readonly image: string
     readonly digest?: string
   }[]
+  /** What the version's files hold. */
+  readonly bytes?: number
   /** Hash of the pod template that the version was made under. */
   readonly templateHash?: string
 }

@@ -96,8 +96,18 @@ function groupOf(pod: Pod, container: Container): number | undefined {
   return container.securityContext?.runAsGroup ?? pod.spec.securityContext?.runAsGroup ?? undefined
 }
 
-function unknownUser(container: Container): Refusal {
-  return new Refusal(
+/** Nobody says the user of `container` before it runs. */
+export class UnknownUserRefusal extends Refusal {
+  readonly container: string
+  constructor(container: string, message: string) {
+    super(message)
+    this.container = container
+  }
+}
+
+function unknownUser(container: Container): UnknownUserRefusal {
+  return new UnknownUserRefusal(
+    container.name,
     `the user of container "${container.name}" is not known before it runs: neither its securityContext nor the pod's has runAsUser; say it there, or by the annotation ${KEY.runAs}: "uid:gid" on the pod template ("kubectl exec POD -c ${container.name} -- id" shows both)`,
   )
 }

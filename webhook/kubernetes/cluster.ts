@@ -4,6 +4,7 @@ import type { NamespacePolicies } from '../admission/namespace-policies.ts'
 import type { CertificateStore, TrustedBundles } from '../certificates/certificate-store.ts'
 import type { ControllerPorts } from '../controller/controller.ts'
 import type { LeaseStore } from '../leader/lease.ts'
+import type { RunningPods } from '../workload/running-pods.ts'
 import { certificateSecret } from './certificate-secret.ts'
 import { connect, loadKubeConfig } from './connect.ts'
 import { eventsOfCluster } from './events.ts'
@@ -14,9 +15,11 @@ import { podFeed } from './pod-feed.ts'
 import { podsOfCluster } from './pods.ts'
 import { tokenReviewer } from './token-reviews.ts'
 import { trustedBundles } from './trusted-bundles.ts'
+import { workloadPods } from './workload-pods.ts'
 
 export interface Cluster {
   readonly policies: NamespacePolicies
+  readonly workloadPods: RunningPods
   readonly leadership: LeaseStore
   readonly certificates: CertificateStore
   readonly bundles: TrustedBundles
@@ -43,6 +46,7 @@ export function openCluster(
   const api = connect(kubeconfig)
   return {
     policies: namespacePoliciesFromCluster(api),
+    workloadPods: workloadPods(api),
     leadership: leaseStore(api, namespace, NAME),
     certificates: certificateSecret(api, namespace, CERTIFICATES),
     bundles: trustedBundles(api, NAME, namespace),

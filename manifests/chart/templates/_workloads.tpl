@@ -16,10 +16,8 @@
 (request.kind.kind == 'CronJob' ? {{ . }}.spec.jobTemplate.spec.template : {{ . }}.spec.template)
 {{- end }}
 
+{{- /* CEL. Deleting (the garbage collector takes a finalizer off), annotating and scaling leave it as it is. */ -}}
 {{- define "holdfast.templateChanged" -}}
-# Deleting (the garbage collector takes a finalizer off), annotating and scaling never ask us.
-- name: template-changed
-  expression: >-
-    oldObject == null ||
-    {{ include "holdfast.template" "object" }} != {{ include "holdfast.template" "oldObject" }}
+oldObject == null ||
+{{ include "holdfast.template" "object" }} != {{ include "holdfast.template" "oldObject" }}
 {{- end }}

@@ -1,13 +1,15 @@
 /** A webhook that answers over HTTPS, with a repository whose answers are known, and reviews to send to it. */
 import { pino } from 'pino'
+import { systemClock } from '../../../shared/clock.ts'
 import { HoldfastError, NotFoundError } from '../../../shared/errors.ts'
-import { admit } from '../../../webhook/admission/admit-pod.ts'
+import { admissions } from '../../../webhook/admission/admissions.ts'
 import {
   createCertificate,
   type MadeCertificate,
 } from '../../../webhook/certificates/make-certificate.ts'
 import type { NamespacePolicies } from '../../../webhook/admission/namespace-policies.ts'
 import type { PinResolver } from '../../../webhook/inject/pin-resolver.ts'
+import type { RunningPods } from '../../../webhook/workload/running-pods.ts'
 import { startServer, type WebhookServer } from '../../../webhook/serve/server.ts'
 import { SERVICE, readCase } from '../../golden/admission-case.ts'
 import { call, type Reply } from './https-client.ts'
@@ -33,6 +35,7 @@ const policies: NamespacePolicies = {
 }
 
 export const dependencies = { service: SERVICE, policies, resolvePin, deadlineMs: 300 }
+export const NO_PODS: RunningPods = { podsOf: async () => [] }
 export const log = pino({ level: 'silent' })
 export const { pod: SHOP, context: SHOP_CONTEXT } = readCase('deployment-emptydir')
 
@@ -52,18 +55,18 @@ export class RunningWebhook {
       port: 0,
       keyPair: certificate,
       log,
-      admissions: { '/mutate': (body) => admit(body, dependencies) },
+      admissions: admissions({ ...dependencies, pods: NO_PODS, clock: systemClock }),
     })
     return new RunningWebhook(certificate, server)
   }
 
-  send(body: unknown): Promise<Reply> {
-    return this.sendText(JSON.stringify(body))
+  send(body: unknown, path?: string): Promise<Reply> {
+    return this.sendText(JSON.stringify(body), path)
   }
 
-  sendText(body: string | Buffer): Promise<Reply> {
+  sendText(body: string | Buffer, path = '/mutate'): Promise<Reply> {
     const { port } = this.server
-    return call({ port, authority: this.certificate.authority, body })
+    return call({ port, authority: this.certificate.authority, path, body })
   }
 
   get(path: string): Promise<Reply> {
