@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import * as fc from 'fast-check'
 import { expect, it } from 'vitest'
 import {
@@ -49,6 +49,38 @@ it('cuts alike however much of the file follows', () => {
     { numRuns: 20 },
   )
 })
+
+it('cuts where hashing one byte after the other does', () => {
+  fc.assert(
+    fc.property(
+      fc.nat(40 * MIB),
+      fc.oneof(
+        fc.integer({ min: MIN_CHUNK_BYTES, max: MIN_CHUNK_BYTES + 100 }),
+        fc.integer({ min: MIN_CHUNK_BYTES, max: 2 * MAX_CHUNK_BYTES }),
+      ),
+      (at, length) => {
+        const some = bytes.subarray(at, at + length)
+        expect(cutLength(some)).toBe(cutByteByByte(some))
+      },
+    ),
+    { numRuns: 60 },
+  )
+})
+
+/** As the algorithm is written down: a hash that begins with the first byte that is looked at. */
+function cutByteByByte(some: Buffer): number {
+  const gear = Array.from({ length: 256 }, (_, i) =>
+    createHash('sha256').update(`holdfast gear ${i}`).digest().readInt32LE(0),
+  )
+  const end = Math.min(some.length, MAX_CHUNK_BYTES)
+  let hash = 0
+  for (let i = MIN_CHUNK_BYTES; i < end; i += 1) {
+    hash = ((hash << 1) + (gear[some[i] ?? 0] ?? 0)) | 0
+    const bits = i < 768 * 1024 ? 22 : 18
+    if (hash >>> (32 - bits) === 0) return i + 1
+  }
+  return end
+}
 
 it('moves few cuts when something is inserted', () => {
   const inserted = Buffer.concat([
