@@ -20,9 +20,8 @@ import { doubtfulSinceNs } from './doubt.ts'
 import { mendLinks } from './hard-links.ts'
 import type { HeldVersion } from './held-version.ts'
 import { reseal } from './reseal.ts'
-import { isThere, scannedEntry } from './scanner.ts'
+import { isThere, permissionsOf } from './scanner.ts'
 import type { SnapshotPlan } from './snapshot-plan.ts'
-import { metadataOf } from './snapshot-plan.ts'
 import { NotADatabaseError } from './sqlite/database-error.ts'
 import type { DatabaseMoment, DatabaseRead, KnownDatabase } from './sqlite/read-database.ts'
 import { readDatabase } from './sqlite/read-database.ts'
@@ -156,8 +155,9 @@ class ArchiveRun implements ChunkKeeper {
     const sinceNs = doubtfulSinceNs(this.#clock.now())
     for (const table of [this.changed, this.refreshed])
       for (const row of table.rows()) {
-        const { type, name, ctimeNs } = table.glanceAt(row)
-        if (type !== 'file' && ctimeNs > sinceNs) this.doubtful.add(name)
+        if (table.typeAt(row) === 'file') continue
+        const { name, ctimeNs } = table.glanceAt(row)
+        if (ctimeNs > sinceNs) this.doubtful.add(name)
       }
   }
 
@@ -256,10 +256,14 @@ class ArchiveRun implements ChunkKeeper {
 
   #take(entry: FileEntry, read: StableRead | undefined): void {
     if (read === undefined) return this.#vanished(entry.name)
-    const now = metadataOf(scannedEntry(entry.name, 'file', read.stat))
+    const { mode, uid, gid, mtimeNs, ctimeNs, ino: inode } = read.stat
     // Its attributes may have been read before it changed.
-    if (now.ctimeNs !== entry.ctimeNs) this.doubtful.add(entry.name)
-    this.#offerFile({ ...entry, ...now }, read)
+    if (ctimeNs !== entry.ctimeNs) this.doubtful.add(entry.name)
+    const owner = { uid: Number(uid), gid: Number(gid) }
+    this.#offerFile(
+      { ...entry, mode: permissionsOf(mode), ...owner, mtimeNs, ctimeNs, inode },
+      read,
+    )
   }
 
   #offerFile(entry: FileEntry, { chunks, sizeBytes, stable }: Omit<StableRead, 'stat'>): void {
@@ -267,7 +271,8 @@ class ArchiveRun implements ChunkKeeper {
     if (!stable)
       this.faults.push({ name, kind: 'unstable', why: 'it changed each time it was read' })
     if (entry.ctimeNs > doubtfulSinceNs(this.#clock.now())) this.doubtful.add(name)
-    this.offer({ ...entry, chunks, sizeBytes, ...(!stable && { unstable: true }) })
+    const file = { ...entry, chunks, sizeBytes }
+    this.offer(stable ? file : { ...file, unstable: true })
   }
 
   /**

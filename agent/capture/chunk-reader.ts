@@ -2,7 +2,7 @@
 import { readSync } from 'node:fs'
 import type { ChunkRef, StoredChunk } from '../../shared/repository/entry.ts'
 import { isHole } from '../../shared/repository/entry.ts'
-import { MAX_CHUNK_BYTES, cutLength } from './chunker.ts'
+import { MAX_CHUNK_BYTES, MIN_CHUNK_BYTES, cutLength } from './chunker.ts'
 import type { ChunkKeeper } from './stable-read.ts'
 
 /** Runs of zeros are looked for in blocks of this size, in files with fewer blocks than bytes. */
@@ -61,6 +61,7 @@ export class ChunkReader {
 
   /** Cuts all of `bytes` at the end of the file, else as long as a cut is certain. Returns how many bytes it has cut. */
   #cut(bytes: Buffer, atEnd: boolean): number {
+    if (atEnd && bytes.length <= MIN_CHUNK_BYTES && !this.#sparse) return this.#cutWhole(bytes)
     let rest = bytes
     const enough = atEnd ? 1 : MAX_CHUNK_BYTES
     while (rest.length >= enough) {
@@ -72,6 +73,13 @@ export class ChunkReader {
       this.sizeBytes += length
     }
     return bytes.length - rest.length
+  }
+
+  /** What is too short to be cut: each view of its bytes less counts where files are many. */
+  #cutWhole(bytes: Buffer): number {
+    if (bytes.length > 0) this.chunks.push(this.#keeper.keep(bytes))
+    this.sizeBytes += bytes.length
+    return bytes.length
   }
 
   #addHole(bytes: number): void {

@@ -94,14 +94,13 @@ export class HeldVersion {
   countsAfter(changed: EntryTable, gone: ReadonlySet<string>): Counts {
     const after = { ...this.#counts }
     for (const row of changed.rows()) {
-      const entry = changed.glanceAt(row)
-      const before = this.#entries.glance(entry.name)
-      if (before !== undefined) count(after, before, -1)
-      count(after, entry, 1)
+      const before = this.#entries.size > 0 ? this.#entries.rowOf(changed.nameAt(row)) : undefined
+      if (before !== undefined) count(after, this.#entries, before, -1)
+      count(after, changed, row, 1)
     }
     for (const name of gone) {
-      const before = this.#entries.glance(name)
-      if (before !== undefined) count(after, before, -1)
+      const before = this.#entries.rowOf(name)
+      if (before !== undefined) count(after, this.#entries, before, -1)
     }
     return after
   }
@@ -134,23 +133,24 @@ export class HeldVersion {
   }
 
   #add(row: number): void {
-    const entry = this.#entries.glanceAt(row)
-    count(this.#counts, entry, 1)
+    const entries = this.#entries
+    count(this.#counts, entries, row, 1)
     this.#chunks?.add(row)
-    if (entry.attributes !== undefined) this.#attributed.add(entry.name)
-    if (entry.type !== 'file' || entry.hardLinkOf === undefined) return
-    this.#links.set(entry.name, entry.hardLinkOf)
-    this.#linked.set(entry.hardLinkOf, (this.#linked.get(entry.hardLinkOf) ?? 0) + 1)
+    if (entries.attributesAt(row) !== undefined) this.#attributed.add(entries.nameAt(row))
+    const first = entries.hardLinkOfAt(row)
+    if (first === undefined) return
+    this.#links.set(entries.nameAt(row), first)
+    this.#linked.set(first, (this.#linked.get(first) ?? 0) + 1)
   }
 
   #forget(row: number): void {
-    const entry = this.#entries.glanceAt(row)
-    count(this.#counts, entry, -1)
+    const name = this.#entries.nameAt(row)
+    count(this.#counts, this.#entries, row, -1)
     this.#chunks?.remove(row)
-    this.#attributed.delete(entry.name)
-    const first = this.#links.get(entry.name)
+    this.#attributed.delete(name)
+    const first = this.#links.get(name)
     if (first === undefined) return
-    this.#links.delete(entry.name)
+    this.#links.delete(name)
     const uses = (this.#linked.get(first) ?? 1) - 1
     if (uses > 0) this.#linked.set(first, uses)
     else this.#linked.delete(first)
@@ -163,11 +163,17 @@ function indexOf(table: EntryTable): ChunkIndex {
   return index
 }
 
-function count(counts: { -readonly [K in keyof Counts]: Counts[K] }, entry: Entry, by: 1 | -1) {
-  if (entry.type === 'directory') counts.directories += by
-  else if (entry.type === 'symlink') counts.symlinks += by
+function count(
+  counts: { -readonly [K in keyof Counts]: Counts[K] },
+  entries: EntryTable,
+  row: number,
+  by: 1 | -1,
+): void {
+  const type = entries.typeAt(row)
+  if (type === 'directory') counts.directories += by
+  else if (type === 'symlink') counts.symlinks += by
   else {
     counts.files += by
-    counts.bytes += entry.hardLinkOf === undefined ? by * entry.sizeBytes : 0
+    counts.bytes += entries.hardLinkOfAt(row) === undefined ? by * entries.sizeBytesAt(row) : 0
   }
 }

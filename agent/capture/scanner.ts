@@ -276,10 +276,10 @@ export function scannedEntry(
   stat: BigIntStats,
   target?: string,
 ): ScannedEntry {
-  return {
+  const entry = {
     name,
     type,
-    mode: Number(stat.mode & 0o7777n),
+    mode: permissionsOf(stat.mode),
     uid: Number(stat.uid),
     gid: Number(stat.gid),
     sizeBytes: Number(stat.size),
@@ -289,6 +289,11 @@ export function scannedEntry(
     inode: stat.ino,
     device: stat.dev,
     links: Number(stat.nlink),
-    ...(target !== undefined && { target }),
   }
+  return target === undefined ? entry : { ...entry, target }
+}
+
+/** Of what lstat calls a mode: without the type. */
+export function permissionsOf(mode: bigint): number {
+  return Number(mode) & 0o7777
 }

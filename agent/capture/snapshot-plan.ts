@@ -105,17 +105,18 @@ export class SnapshotPlanner {
     const sameLink = before?.type === 'file' && before.hardLinkOf === hardLinkOf
     if (sameLink && isSame(before, entry) && !this.#doubtful.has(entry.name)) return
     this.#readBytes += entry.sizeBytes
+    const { name, mode, uid, gid, mtimeNs, ctimeNs, inode, sizeBytes } = entry
+    const metadata = { name, mode, uid, gid, mtimeNs, ctimeNs, inode }
+    const file: FileEntry = { ...metadata, type: 'file', sizeBytes, chunks: toCome(sizeBytes) }
+    const linked = hardLinkOf === undefined ? file : { ...file, hardLinkOf }
     this.#read.push(
-      this.changed.set({
-        ...metadataOf(entry),
-        type: 'file',
-        sizeBytes: entry.sizeBytes,
-        chunks: entry.sizeBytes > 0 ? [TO_COME] : [],
-        ...(hardLinkOf !== undefined && { hardLinkOf }),
-        ...(entry.database === true && { database: true }),
-      }),
+      this.changed.set(entry.database === true ? { ...linked, database: true } : linked),
     )
   }
+}
+
+function toCome(sizeBytes: number): ChunkRef[] {
+  return sizeBytes > 0 ? [TO_COME] : []
 }
 
 /** Names of declared paths that either knows. */

@@ -24,8 +24,11 @@ export interface Rest {
   readonly inode?: string
 }
 
+const NOTHING: Rest = {}
+
 export interface RecordPlan {
-  readonly name: Buffer
+  readonly name: string
+  readonly nameBytes: number
   readonly utf16: boolean
   readonly rest: Buffer | undefined
   readonly listBytes: number
@@ -35,25 +38,38 @@ export interface RecordPlan {
 
 export function planRecord(baseName: string, entry: Entry): RecordPlan {
   const utf16 = !baseName.isWellFormed()
-  const name = Buffer.from(baseName, utf16 ? 'utf16le' : 'utf8')
+  const nameBytes = Buffer.byteLength(baseName, utf16 ? 'utf16le' : 'utf8')
   const rest = restOf(entry)
   const listBytes = entry.type === 'file' ? chunkListBytes(entry.chunks) : 0
   const restBytes = rest === undefined ? 0 : 4 + rest.length
-  return { name, utf16, rest, listBytes, bytes: HEAD_BYTES + name.length + listBytes + restBytes }
+  const bytes = HEAD_BYTES + nameBytes + listBytes + restBytes
+  return { name: baseName, nameBytes, utf16, rest, listBytes, bytes }
 }
 
 function restOf(entry: Entry): Buffer | undefined {
+  if (hasNoRest(entry)) return undefined
   const { mtimeNs, ctimeNs, inode } = entry
   const rest: Rest = {
     ...(entry.type === 'symlink' && { target: entry.target }),
     ...(entry.type === 'file' &&
       entry.hardLinkOf !== undefined && { hardLinkOf: entry.hardLinkOf }),
     ...(entry.attributes !== undefined && { attributes: Object.entries(entry.attributes) }),
-    ...(BigInt.asIntN(64, mtimeNs) !== mtimeNs && { mtimeNs: String(mtimeNs) }),
-    ...(BigInt.asIntN(64, ctimeNs) !== ctimeNs && { ctimeNs: String(ctimeNs) }),
-    ...(BigInt.asIntN(64, inode) !== inode && { inode: String(inode) }),
+    ...(!fits(mtimeNs) && { mtimeNs: String(mtimeNs) }),
+    ...(!fits(ctimeNs) && { ctimeNs: String(ctimeNs) }),
+    ...(!fits(inode) && { inode: String(inode) }),
   }
-  return Object.keys(rest).length === 0 ? undefined : Buffer.from(JSON.stringify(rest))
+  return Buffer.from(JSON.stringify(rest))
+}
+
+function hasNoRest(entry: Entry): boolean {
+  if (entry.type === 'symlink' || entry.attributes !== undefined) return false
+  if (entry.type === 'file' && entry.hardLinkOf !== undefined) return false
+  return fits(entry.mtimeNs) && fits(entry.ctimeNs) && fits(entry.inode)
+}
+
+/** Into 64 bits with a sign. */
+function fits(number: bigint): boolean {
+  return BigInt.asIntN(64, number) === number
 }
 
 export function writeRecord(
@@ -63,14 +79,13 @@ export function writeRecord(
   entry: Entry,
   frames: FrameRegistry,
 ): void {
-  const { name, utf16, rest, listBytes } = plan
+  const { name, nameBytes, utf16, rest, listBytes } = plan
   into.writeUInt8((utf16 ? NAME_IS_UTF16 : 0) | (rest === undefined ? 0 : HAS_REST), offset)
-  into.writeUInt16LE(name.length, offset + 1)
+  into.writeUInt16LE(nameBytes, offset + 1)
   into.writeUInt32LE(listBytes, offset + 3)
   let at = offset + HEAD_BYTES
   if (rest !== undefined) at = into.writeUInt32LE(rest.length, at)
-  name.copy(into, at)
-  at += name.length
+  at += into.write(name, at, nameBytes, utf16 ? 'utf16le' : 'utf8')
   if (entry.type === 'file') writeChunks(into, at, entry.chunks, frames)
   rest?.copy(into, at + listBytes)
 }
@@ -106,8 +121,12 @@ export class RecordView {
     return this.#buffer.subarray(at, at + this.#listBytes)
   }
 
+  get hasRest(): boolean {
+    return this.#restBytes > 0
+  }
+
   get rest(): Rest {
-    if (this.#restBytes === 0) return {}
+    if (this.#restBytes === 0) return NOTHING
     const at = this.#nameAt + this.#nameBytes + this.#listBytes
     return JSON.parse(this.#buffer.toString('utf8', at, at + this.#restBytes)) as Rest
   }

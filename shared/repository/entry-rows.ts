@@ -88,6 +88,10 @@ export class EntryRows {
     return this.#segment(row).numbers[(row % SEGMENT_ROWS) * 3 + 2] as number
   }
 
+  sizeBytes(row: number): number {
+    return this.#segment(row).sizes[row % SEGMENT_ROWS] as number
+  }
+
   isUsed(row: number): boolean {
     return this.directory(row) !== FREE
   }

@@ -67,6 +67,16 @@ export class EntryTable implements Entries {
     return this.#make(row, false)
   }
 
+  /** As the entry says it, of a row that is used. */
+  typeAt(row: number): Entry['type'] {
+    return this.#kinds.at(this.#rows.kind(row)).type
+  }
+
+  /** As a file's entry says it, of a row that is used; 0 for others. */
+  sizeBytesAt(row: number): number {
+    return this.#rows.sizeBytes(row)
+  }
+
   /** The chunks of a row's file, without the rest of its entry. */
   chunksAt(row: number): ChunkRef[] {
     return readChunks(this.#record(row).list, this.#frames)
@@ -195,9 +205,7 @@ export class EntryTable implements Entries {
   }
 
   nameAt(row: number): string {
-    const path = this.#paths.at(this.#rows.directory(row))
-    const { baseName } = this.#record(row)
-    return path === '' ? baseName : `${path}/${baseName}`
+    return this.#nameOf(row, this.#record(row))
   }
 
   /** A stored chunk of a row's file, by its id; undefined if the file has no such chunk. */
@@ -212,12 +220,16 @@ export class EntryTable implements Entries {
 
   #make(row: number, withChunks: boolean): Entry {
     const { kind, sizeBytes, mtimeNs, ctimeNs, inode } = this.#rows.get(row)
-    const { type, stale, unstable, database, mode, uid, gid } = this.#kinds.at(kind)
+    const { type, stale, unstable, database, mode, uid, gid, usual } = this.#kinds.at(kind)
     const record = this.#record(row)
-    const { target = '', hardLinkOf, attributes, ...long } = record.rest
-    const name = this.nameAt(row)
+    const name = this.#nameOf(row, record)
     this.#lastName = name
     this.#lastRow = row
+    const chunks = withChunks ? readChunks(record.list, this.#frames) : []
+    // Nearly all are like this, and objects that are put together from others take many times as long to make.
+    if (type === 'file' && usual && !record.hasRest)
+      return { name, mode, uid, gid, mtimeNs, ctimeNs, inode, type, sizeBytes, chunks }
+    const { target = '', hardLinkOf, attributes, ...long } = record.rest
     const metadata = {
       name,
       mode,
@@ -235,11 +247,16 @@ export class EntryTable implements Entries {
       ...metadata,
       type,
       sizeBytes,
-      chunks: withChunks ? readChunks(record.list, this.#frames) : [],
+      chunks,
       ...(hardLinkOf !== undefined && { hardLinkOf }),
       ...(unstable && { unstable }),
       ...(database && { database }),
     }
+  }
+
+  #nameOf(row: number, { baseName }: RecordView): string {
+    const path = this.#paths.at(this.#rows.directory(row))
+    return path === '' ? baseName : `${path}/${baseName}`
   }
 
   #record(row: number): RecordView {

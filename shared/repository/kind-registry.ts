@@ -9,11 +9,15 @@ interface Kind {
   readonly stale: boolean
   readonly unstable: boolean
   readonly database: boolean
+  /** None of these flags is set. */
+  readonly usual: boolean
 }
 
 export class KindRegistry {
   readonly #kinds: Kind[] = []
   readonly #numbers = new Map<string, number>()
+  /** The one that was added last: neighbours are mostly alike, and a key costs more than a look. */
+  #last = -1
 
   at(number: number): Kind {
     const kind = this.#kinds[number]
@@ -27,11 +31,18 @@ export class KindRegistry {
     const stale = entry.stale === true
     const unstable = entry.type === 'file' && entry.unstable === true
     const database = entry.type === 'file' && entry.database === true
+    const usual = !stale && !unstable && !database
+    const last = this.#kinds[this.#last]
+    if (usual && last?.usual === true && isAlike(last, entry)) return this.#last
     const key = `${type} ${mode} ${uid} ${gid} ${stale} ${unstable} ${database}`
     const known = this.#numbers.get(key)
-    if (known !== undefined) return known
-    const number = this.#kinds.push({ type, mode, uid, gid, stale, unstable, database }) - 1
-    this.#numbers.set(key, number)
-    return number
+    this.#last =
+      known ?? this.#kinds.push({ type, mode, uid, gid, stale, unstable, database, usual }) - 1
+    this.#numbers.set(key, this.#last)
+    return this.#last
   }
+}
+
+function isAlike(kind: Kind, { type, mode, uid, gid }: Entry): boolean {
+  return kind.type === type && kind.mode === mode && kind.uid === uid && kind.gid === gid
 }

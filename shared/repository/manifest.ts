@@ -4,7 +4,7 @@
  * fault. A delta has only the entries that changed since its base, and `gone` for those that went; faults are always
  * all.
  */
-import type { ChunkRef, Entry, Fault } from './entry.ts'
+import type { ChunkRef, Entry, Fault, FileEntry } from './entry.ts'
 import { isHole } from './entry.ts'
 import type { Entries } from './entry-table.ts'
 
@@ -73,6 +73,7 @@ function* manifestLines({ changed, gone, faults }: ManifestDelta, self: string):
 }
 
 function encodeEntry(entry: Entry, packIndex: (pack: string) => number): string {
+  if (entry.type === 'file' && isUsual(entry)) return encodeUsual(entry, packIndex)
   const { mtimeNs, ctimeNs, inode, attributes, ...rest } = entry
   return JSON.stringify({
     ...rest,
@@ -82,6 +83,29 @@ function encodeEntry(entry: Entry, packIndex: (pack: string) => number): string 
     inode: String(inode),
     ...(entry.type === 'file' && { chunks: entry.chunks.map((c) => encodeChunk(c, packIndex)) }),
   })
+}
+
+/** A file with nothing unusual about it, as nearly all are. */
+function isUsual(entry: FileEntry): boolean {
+  const { stale, attributes, hardLinkOf, unstable, database } = entry
+  if (stale !== undefined || attributes !== undefined || hardLinkOf !== undefined) return false
+  return unstable === undefined && database === undefined
+}
+
+/** The same line, written down as it is: an object for it, and one for each chunk, would take longer than all the rest. */
+function encodeUsual(entry: FileEntry, packIndex: (pack: string) => number): string {
+  const { name, mode, uid, gid, sizeBytes, chunks, mtimeNs, ctimeNs, inode } = entry
+  let list = ''
+  for (const chunk of chunks) list += `${list && ','}${chunkText(chunk, packIndex)}`
+  return `{"name":${JSON.stringify(name)},"mode":${mode},"uid":${uid},"gid":${gid},"type":"file","sizeBytes":${sizeBytes},"chunks":[${list}],"mtimeNs":"${mtimeNs}","ctimeNs":"${ctimeNs}","inode":"${inode}"}`
+}
+
+function chunkText(chunk: ChunkRef, packIndex: (pack: string) => number): string {
+  if (isHole(chunk) || chunk.slice !== undefined)
+    return JSON.stringify(encodeChunk(chunk, packIndex))
+  const { id, lengthBytes, frame, start } = chunk
+  const { pack, offset, storedBytes, plainBytes } = frame
+  return `["${id}",${lengthBytes},${packIndex(pack)},${offset},${storedBytes},${plainBytes},${start}]`
 }
 
 /**
