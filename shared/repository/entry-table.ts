@@ -5,6 +5,7 @@
 import { ByteHeap, offsetOf, roundedUp } from './byte-heap.ts'
 import { FrameRegistry, findInList, idHashes, readChunks } from './chunk-list.ts'
 import type { ChunkRef, Entry, StoredChunk } from './entry.ts'
+import { entryOf } from './entry-of-row.ts'
 import { RecordView, planRecord, writeRecord } from './entry-record.ts'
 import { EntryRows } from './entry-rows.ts'
 import { KindRegistry } from './kind-registry.ts'
@@ -219,39 +220,13 @@ export class EntryTable implements Entries {
   }
 
   #make(row: number, withChunks: boolean): Entry {
-    const { kind, sizeBytes, mtimeNs, ctimeNs, inode } = this.#rows.get(row)
-    const { type, stale, unstable, database, mode, uid, gid, usual } = this.#kinds.at(kind)
     const record = this.#record(row)
     const name = this.#nameOf(row, record)
     this.#lastName = name
     this.#lastRow = row
     const chunks = withChunks ? readChunks(record.list, this.#frames) : []
-    // Nearly all are like this, and objects that are put together from others take many times as long to make.
-    if (type === 'file' && usual && !record.hasRest)
-      return { name, mode, uid, gid, mtimeNs, ctimeNs, inode, type, sizeBytes, chunks }
-    const { target = '', hardLinkOf, attributes, ...long } = record.rest
-    const metadata = {
-      name,
-      mode,
-      uid,
-      gid,
-      mtimeNs: long.mtimeNs === undefined ? mtimeNs : BigInt(long.mtimeNs),
-      ctimeNs: long.ctimeNs === undefined ? ctimeNs : BigInt(long.ctimeNs),
-      inode: long.inode === undefined ? inode : BigInt(long.inode),
-      ...(stale && { stale }),
-      ...(attributes !== undefined && { attributes: Object.fromEntries(attributes) }),
-    }
-    if (type === 'directory') return { ...metadata, type }
-    if (type === 'symlink') return { ...metadata, type, target }
-    return {
-      ...metadata,
-      type,
-      sizeBytes,
-      chunks,
-      ...(hardLinkOf !== undefined && { hardLinkOf }),
-      ...(unstable && { unstable }),
-      ...(database && { database }),
-    }
+    const data = this.#rows.get(row)
+    return entryOf(name, data, this.#kinds.at(data.kind), record, chunks)
   }
 
   #nameOf(row: number, { baseName }: RecordView): string {

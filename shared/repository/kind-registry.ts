@@ -1,7 +1,7 @@
 /** What entries have in common, each combination kept once: a volume has few of them, however many its files. */
 import type { Entry } from './entry.ts'
 
-interface Kind {
+export interface Kind {
   readonly type: Entry['type']
   readonly mode: number
   readonly uid: number
