@@ -1,10 +1,10 @@
 /**
  * A change of authority under load, against a real API server: the service is two servers of this process, which the API
- * server has to reach at 127.0.0.1. Not one pod is turned away, from before the change until after it.
+ * server has to reach. Not one pod is turned away, from before the change until after it.
  */
 import { randomBytes } from 'node:crypto'
 import { pino } from 'pino'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { systemClock } from '../../shared/clock.ts'
 import { admit } from '../../webhook/admission/admit-pod.ts'
 import { DAY_MS, issueServing, makeAuthority } from '../../webhook/certificates/issue.ts'
@@ -24,7 +24,9 @@ import { eventually } from './installed.ts'
 const NAME = `holdfast-rotation-${randomBytes(4).toString('hex')}`
 const PODS: Resource = { group: '', version: 'v1', plural: 'pods' }
 const ACCOUNTS: Resource = { group: '', version: 'v1', plural: 'serviceaccounts' }
-const LEAF_NAMES = ['127.0.0.1']
+/** Where the API server reaches this machine. */
+const ADDRESS = inject('cluster').address
+const LEAF_NAMES = [ADDRESS]
 
 let api: ClusterApi
 const servers: WebhookServer[] = []
@@ -163,7 +165,7 @@ function configuration(authority: string, ports: readonly number[]): object {
   const webhooks = ports.map((port) => ({
     name: `port-${port}.holdfast.dev`,
     clientConfig: {
-      url: `https://127.0.0.1:${port}/mutate`,
+      url: `https://${ADDRESS}:${port}/mutate`,
       caBundle: Buffer.from(`${authority}\n`).toString('base64'),
     },
     admissionReviewVersions: ['v1'],
