@@ -14,6 +14,7 @@ import { closeLine } from './close-line.ts'
 import type { Committer, TakeCapture } from './committer.ts'
 import type { Context } from './context.ts'
 import { HookError } from './hooks.ts'
+import { quietTime } from './quiet-time.ts'
 import { rescanAfterMs } from './rescan-time.ts'
 import { findTagged, nameVersion } from './tagged-version.ts'
 
@@ -28,8 +29,6 @@ export interface ReplicatorOptions {
   readonly atRest?: () => void
 }
 
-/** Hints that come closer than this belong to one burst. */
-const QUIET_MS = 250
 /** Files read within 2 s of their change are looked at once more after this. */
 const DOUBT_MS = 2_100
 /** Without a hint for so long, the agent is at rest. */
@@ -46,20 +45,24 @@ type Wake = 'hint' | 'stop' | 'drain' | 'backup'
 /** `held back`: by what the volume holds, or by a hook; the store was not asked. */
 type Outcome = 'shipped' | 'held back' | 'failed'
 
+interface BackupRequest {
+  readonly tag: string
+  resolve(n: number): void
+  reject(error: unknown): void
+}
+
 export class Replicator {
   readonly #context: Context
   readonly #committer: Committer
   readonly #options: ReplicatorOptions
-  readonly #backups: {
-    tag: string
-    resolve: (n: number) => void
-    reject: (error: Error) => void
-  }[] = []
+  readonly #backups: BackupRequest[] = []
   #wake: ((why: Wake) => void) | undefined
   #unseen = true
   /** Monotonic time of the first hint that no pass has taken up. */
   #unseenSinceMs = -Infinity
   #lastHintMs = -Infinity
+  /** Monotonic time of the last version. */
+  #lastVersionMs = -Infinity
   #stopping = false
   #draining = false
   /** Somebody asked for a pass since the last one began: it is not put off, however often they failed. */
@@ -159,8 +162,10 @@ export class Replicator {
   /** Waits for the end of a burst, but never so long that half of the promised time is gone. */
   async #settle(): Promise<void> {
     const { clock } = this.#context.patience
-    const quietMs = Math.min(QUIET_MS, this.#options.withinMs / 4)
-    const deadlineMs = clock.monotonicMs() + this.#options.withinMs / 2
+    const { withinMs } = this.#options
+    const beganMs = clock.monotonicMs()
+    const quietMs = quietTime(withinMs, beganMs - this.#lastVersionMs)
+    const deadlineMs = beganMs + withinMs / 2
     while (!this.#draining && !this.#stopping && this.#backups.length === 0) {
       const waitMs = Math.min(this.#lastHintMs + quietMs, deadlineMs) - clock.monotonicMs()
       if (waitMs <= 0) return
@@ -215,25 +220,23 @@ export class Replicator {
 
   #report(n: number, complete: boolean): void {
     const { status, patience } = this.#context
+    const { clock } = patience
+    this.#lastVersionMs = clock.monotonicMs()
     status.set({
       lastVersion: n,
       lastComplete: complete,
-      lastCommittedAtMs: patience.clock.now().getTime(),
+      lastCommittedAtMs: clock.now().getTime(),
       line: this.#committer.standing.main ? 'main' : 'superseded',
     })
   }
 
   async #answerBackups(): Promise<void> {
-    for (
-      let request = this.#backups.shift();
-      request !== undefined;
-      request = this.#backups.shift()
-    ) {
+    for (let request; (request = this.#backups.shift());) {
       try {
         request.resolve(await this.#commitTagged(request.tag))
         this.#urgent = true // what a pass failed over is over
       } catch (error) {
-        request.reject(error as Error)
+        request.reject(error)
       }
     }
   }
@@ -243,11 +246,8 @@ export class Replicator {
     if (known !== undefined) return known
     await this.#learnDamage()
     this.#context.state.distrustHints()
-    const result = await this.#committer.commit(this.#take, {
-      reason: 'backup',
-      tag,
-      always: true,
-    })
+    const what = { reason: 'backup', tag, always: true } as const
+    const result = await this.#committer.commit(this.#take, what)
     if (result === undefined)
       throw new HoldfastError(this.#context.state.whyNot ?? 'nothing could be captured')
     this.#report(result.n, result.record.complete)
