@@ -10,11 +10,15 @@ import { connect } from '../../webhook/kubernetes/connect.ts'
 import { leaseStore } from '../../webhook/kubernetes/leases.ts'
 import { namespacePoliciesFromCluster } from '../../webhook/kubernetes/namespaces.ts'
 import {
+  LIMIT_RANGES,
   MUTATING_WEBHOOKS,
   NAMESPACES,
+  PODS,
   VALIDATING_WEBHOOKS,
 } from '../../webhook/kubernetes/resources.ts'
 import { trustedBundles } from '../../webhook/kubernetes/trusted-bundles.ts'
+import { fitToBounds } from '../../webhook/inject/limit-range.ts'
+import { eventually } from './installed.ts'
 
 const NAME = `holdfast-ports-${randomBytes(4).toString('hex')}`
 let api: ClusterApi
@@ -48,6 +52,58 @@ describe('a Namespace', () => {
         restricted: true,
       })
     }
+  })
+})
+
+describe('LimitRanges', () => {
+  it('bound the sidecar as they bound every container, which the API server then takes', async () => {
+    const policies = namespacePoliciesFromCluster(api)
+    const namespace = `${NAME}-limits`
+    const made = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } }
+    await api.call({ verb: 'create', resource: NAMESPACES, body: made })
+    const limits = [
+      {
+        type: 'Container',
+        min: { memory: '300Mi' },
+        max: { cpu: '500m' },
+        default: { cpu: '500m' },
+        maxLimitRequestRatio: { cpu: '5' },
+      },
+      { type: 'Pod', max: { cpu: '8' } },
+    ]
+    const range = {
+      apiVersion: 'v1',
+      kind: 'LimitRange',
+      metadata: { name: 'x' },
+      spec: { limits },
+    }
+    await api.call({ verb: 'create', resource: LIMIT_RANGES, namespace, body: range })
+    const { containerBounds = [] } = await policies.factsOf(namespace)
+    expect(containerBounds).toEqual([
+      {
+        of: 'x',
+        min: { memory: '300Mi' },
+        max: { cpu: '500m' },
+        maxLimitRequestRatio: { cpu: '5' },
+      },
+    ])
+    const wanted = {
+      requests: { cpu: '20m', memory: '128Mi' },
+      limits: { cpu: '1', memory: '256Mi' },
+    }
+    const create = (resources: object) => {
+      const containers = [{ name: 'app', image: 'x', resources }]
+      const metadata = { generateName: 'bound-' }
+      const body = { apiVersion: 'v1', kind: 'Pod', metadata, spec: { containers } }
+      const query = { dryRun: 'All' }
+      return api.call({ verb: 'create', resource: PODS, namespace, body, query })
+    }
+    // The account that pods run by comes a moment after the namespace.
+    await eventually(async () => {
+      await expect(create(wanted)).rejects.toThrow(/cpu usage per Container|ratio/)
+      await create(fitToBounds(wanted, containerBounds))
+    })
+    await api.call({ verb: 'delete', resource: NAMESPACES, name: namespace })
   })
 })
 

@@ -10,6 +10,7 @@ import { requireVersion } from '../../shared/repository/version-object.ts'
 import { VersionLog } from '../../shared/repository/version-log.ts'
 import type { StreamName } from '../../shared/stream-name.ts'
 import { formatStreamName, streamPartProblem } from '../../shared/stream-name.ts'
+import { imagesWithDigests } from './later-digests.ts'
 import type { PinResolver, ResolvedPin } from '../inject/pin-resolver.ts'
 
 const NOTHING: ResolvedPin = { version: null, images: [] }
@@ -70,7 +71,9 @@ async function resolveIn(
   const fulfilled = await findRestore(log, head.record.log.lastSwitch, asked.request)
   const version = fulfilled?.resolved ?? (await resolvePin(store, log, asked.pin))
   if (version === 0) return NOTHING
-  const { images, templateHash, counts } = await requireVersion(log, version)
+  const record = await requireVersion(log, version)
+  const images = await imagesWithDigests(log, record)
+  const { templateHash, counts } = record
   return {
     version,
     images: images.map(({ container, image, digest }) =>

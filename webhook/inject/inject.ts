@@ -72,7 +72,7 @@ function injectInto(pod: Pod, context: InjectionContext): Injection {
     allowRoot: request.policy['allow.rootAgent'].value,
     restricted: facts.restricted,
   })
-  const resources = sidecarResources(pod, placement.mounts)
+  const resources = sidecarResources(pod, placement.mounts, facts.containerBounds ?? [])
   const pinWarnings = applyPin(pod, request, context, hash)
   const grace =
     (pod.spec.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS) + service.flushSeconds

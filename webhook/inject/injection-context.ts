@@ -1,5 +1,6 @@
 import type { Policy } from '../../shared/declaration/policy.ts'
 import type { AgentService } from '../../shared/sidecar-contract.ts'
+import type { ContainerBound } from './limit-range.ts'
 import type { ResolvedPin } from './pin-resolver.ts'
 
 /** What the service was set up with. */
@@ -26,6 +27,8 @@ export interface NamespaceFacts {
   readonly policy?: string
   /** Pod Security `restricted` is enforced. */
   readonly restricted: boolean
+  /** What its LimitRanges say of each container; absent: nothing. */
+  readonly containerBounds?: readonly ContainerBound[]
 }
 
 export interface InjectionContext {

@@ -2,10 +2,9 @@
 import { formatBytes, formatCpu, parseQuantity } from './quantity.ts'
 import type { Container, Pod, Resources } from './pod.ts'
 import { Refusal } from './refusal.ts'
+import { fitToBounds, type ContainerBound } from './limit-range.ts'
 import type { PlacedMount } from './mount-placement.ts'
-
-type Kind = 'cpu' | 'memory'
-const KINDS: readonly Kind[] = ['cpu', 'memory']
+import { KINDS, type SidecarResources } from './resource-kinds.ts'
 
 /** The agent's memory is bounded by its design; CPU may burst while it restores. */
 const REQUESTS = { cpu: '20m', memory: '128Mi' }
@@ -13,17 +12,19 @@ const LIMITS = { cpu: '1', memory: '256Mi' }
 /** Beside a Guaranteed app: requests = limits. */
 const GUARANTEED = { cpu: '100m', memory: '256Mi' }
 
-export interface SidecarResources {
-  readonly requests: Record<Kind, string>
-  readonly limits: Record<Kind, string>
-}
-
-/** `pod` is the pod without the sidecar. Throws a `Refusal` for a memory volume without a bound. */
-export function sidecarResources(pod: Pod, mounts: readonly PlacedMount[]): SidecarResources {
+/**
+ * `pod` is the pod without the sidecar. Throws a `Refusal` for a memory volume without a bound, and for a namespace in
+ * which a container may not have what the sidecar needs.
+ */
+export function sidecarResources(
+  pod: Pod,
+  mounts: readonly PlacedMount[],
+  bounds: readonly ContainerBound[],
+): SidecarResources {
   const guaranteed = isGuaranteed(pod)
   const limits = { ...(guaranteed ? GUARANTEED : LIMITS) }
   limits.memory = formatBytes(parseQuantity(limits.memory)! + memoryVolumes(mounts))
-  return { requests: guaranteed ? { ...limits } : { ...REQUESTS }, limits }
+  return fitToBounds({ requests: guaranteed ? { ...limits } : { ...REQUESTS }, limits }, bounds)
 }
 
 /** Pages of a memory volume count against the container that writes them: in a restore, the sidecar. */

@@ -14,7 +14,7 @@ import {
 import type { EarlierInjection } from './strip-injection.ts'
 import type { ServiceSettings } from './injection-context.ts'
 import type { Container, EnvVar, Volume, VolumeMount } from './pod.ts'
-import type { SidecarResources } from './resources.ts'
+import type { SidecarResources } from './resource-kinds.ts'
 import type { RunAs } from './run-as.ts'
 
 export interface SidecarParts {

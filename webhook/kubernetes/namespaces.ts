@@ -1,4 +1,4 @@
-/** Namespaces as they are now: needs `get` on namespaces. */
+/** Namespaces as they are now: needs `get` on namespaces, and `list` on limitranges. */
 import * as v from 'valibot'
 import {
   namespaceFacts,
@@ -6,12 +6,31 @@ import {
   type NamespacePolicies,
 } from '../admission/namespace-policies.ts'
 import type { NamespaceFacts } from '../inject/injection-context.ts'
+import type { ContainerBound } from '../inject/limit-range.ts'
 import type { ClusterApi } from './cluster-api.ts'
 import { MissingObjectError } from './cluster-error.ts'
 import { readObject } from './read-object.ts'
-import { NAMESPACES } from './resources.ts'
+import { LIMIT_RANGES, NAMESPACES } from './resources.ts'
 
 const Texts = v.nullish(v.record(v.string(), v.string()))
+const Quantities = v.nullish(v.record(v.string(), v.union([v.string(), v.number()])))
+const LimitRangesSchema = v.object({
+  items: v.array(
+    v.object({
+      metadata: v.object({ name: v.string() }),
+      spec: v.object({
+        limits: v.array(
+          v.object({
+            type: v.string(),
+            min: Quantities,
+            max: Quantities,
+            maxLimitRequestRatio: Quantities,
+          }),
+        ),
+      }),
+    }),
+  ),
+})
 const NamespaceSchema = v.object({
   metadata: v.object({ labels: Texts, annotations: Texts }),
 })
@@ -36,10 +55,28 @@ export function namespacePoliciesFromCluster(api: ClusterApi): NamespacePolicies
 
 async function ask(api: ClusterApi, name: string): Promise<NamespaceFacts> {
   try {
-    const object = await api.call({ verb: 'get', resource: NAMESPACES, name })
-    return namespaceFacts(readObject(NamespaceSchema, object).metadata)
+    const [object, containerBounds] = await Promise.all([
+      api.call({ verb: 'get', resource: NAMESPACES, name }),
+      boundsOf(api, name),
+    ])
+    const facts = namespaceFacts(readObject(NamespaceSchema, object).metadata)
+    return { ...facts, ...(containerBounds.length > 0 && { containerBounds }) }
   } catch (error) {
     if (error instanceof MissingObjectError) return UNKNOWN_NAMESPACE
     throw error
   }
+}
+
+async function boundsOf(api: ClusterApi, namespace: string): Promise<ContainerBound[]> {
+  const list = await api.call({ verb: 'list', resource: LIMIT_RANGES, namespace })
+  return readObject(LimitRangesSchema, list).items.flatMap(({ metadata, spec }) =>
+    spec.limits
+      .filter(({ type }) => type === 'Container')
+      .map(({ min, max, maxLimitRequestRatio }) => ({
+        of: metadata.name,
+        min: min ?? {},
+        max: max ?? {},
+        maxLimitRequestRatio: maxLimitRequestRatio ?? {},
+      })),
+  )
 }

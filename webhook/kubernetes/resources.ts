@@ -16,3 +16,4 @@ export const TOKEN_REVIEWS: Resource = {
   version: 'v1',
   plural: 'tokenreviews',
 }
+export const LIMIT_RANGES: Resource = { group: '', version: 'v1', plural: 'limitranges' }

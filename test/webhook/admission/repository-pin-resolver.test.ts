@@ -45,3 +45,56 @@ it('an app without versions can be pinned to what needs none', async () => {
   )
   await expect(resolve('0', 'v1')).rejects.toThrow('stream shop/shop/0 has no versions')
 })
+
+const DIGEST = `sha256:${'a'.repeat(64)}`
+const OTHER = `sha256:${'b'.repeat(64)}`
+const shop = (digest?: string, image = 'shop:1.4') => ({
+  container: 'shop',
+  image,
+  ...(digest !== undefined && { digest }),
+})
+
+interface LaterRecord {
+  readonly images: object[]
+  readonly uid?: string
+  readonly kind?: 'version' | 'done'
+}
+
+async function imagesOfFirst(...later: LaterRecord[]): Promise<object> {
+  const { store, resolve } = world()
+  const log = new TestLog(store)
+  const versions: LaterRecord[] = [{ images: [shop()] }, ...later]
+  for (const [index, { images, uid = 'uid-1', kind = 'version' }] of versions.entries()) {
+    const pod = { name: 'shop-0', uid, boot: 'boot-1', node: 'node-a' }
+    await log.add({ ...unstated(kind, index + 1, { parent: 0 }), images, pod } as never)
+  }
+  return (await resolve('0', 'v1')).images
+}
+
+it.each([
+  [
+    'a later version of the same pod has it',
+    [{ images: [shop()] }, { images: [shop(DIGEST)] }],
+    DIGEST,
+  ],
+  ['other records lie between', [{ images: [], kind: 'done' }, { images: [shop(DIGEST)] }], DIGEST],
+  [
+    'another pod has another one',
+    [{ images: [shop(DIGEST)] }, { images: [shop(OTHER)], uid: 'uid-2' }],
+    DIGEST,
+  ],
+  ['nobody ever knew it', [{ images: [shop()] }, { images: [shop()] }], undefined],
+  ['only another pod knew it', [{ images: [shop(OTHER)], uid: 'uid-2' }], undefined],
+  ['it is that of another image', [{ images: [shop(OTHER, 'shop:1.5')] }], undefined],
+  ['there is no later version', [], undefined],
+] as const)('a version that knew no digest yet gets it where %s', async (_where, later, digest) => {
+  expect(await imagesOfFirst(...(later as unknown as LaterRecord[]))).toEqual([shop(digest)])
+})
+
+it('a digest that the version has itself stands', async () => {
+  const { store, resolve } = world()
+  const log = new TestLog(store)
+  await log.add(unstated('version', 1, { parent: 0, images: [shop(DIGEST)] }))
+  await log.add(unstated('version', 2, { parent: 1, images: [shop(OTHER)] }))
+  expect((await resolve('0', 'v1')).images).toEqual([shop(DIGEST)])
+})
