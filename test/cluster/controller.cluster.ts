@@ -135,7 +135,7 @@ describe('the watch', () => {
     const stop = new AbortController()
     const errors: unknown[] = []
     const seen: string[] = []
-    const feed = podFeed(forgetful(api), systemClock)
+    const feed = podFeed(hurried(api), systemClock)
     const follow = async () => {
       for await (const change of feed.follow(stop.signal, (error) => errors.push(error)))
         seen.push(wordsOf(change))
@@ -146,10 +146,19 @@ describe('the watch', () => {
     for (const name of names) pods.push(await createPod(name, annotations))
     await createPod('not-watched')
     const following = follow()
-    await eventually(() => expect(seen[0]).toBe(`all ${names.join(',')}`))
-    await deletePod(pods[0]!)
-    await eventually(() => expect(seen).toContain('gone watched-0'))
-    expect(seen.filter((one) => one.startsWith('all')).length).toBe(2)
+    const all = `all ${names.join(',')}`
+    await eventually(() => expect(seen).toEqual([all, all]))
+    for (const [index, pod] of pods.entries()) {
+      await deletePod(pod)
+      await eventually(() => expect(seen).toContain(`gone watched-${index}`))
+      // Until the API server has ended the watch under it.
+      await systemClock.sleep(1500)
+    }
+    expect(seen.filter((one) => !one.startsWith('is'))).toEqual([
+      all,
+      all,
+      ...names.map((name) => `gone ${name}`),
+    ])
     expect(seen.join()).not.toContain('not-watched')
     stop.abort()
     await following
@@ -163,17 +172,19 @@ function wordsOf(change: PodChange): string {
   return `all ${ours.map(({ name }) => name).join(',')}`
 }
 
-/** The API server with the smallest pages, and a first watch that begins before all it remembers. */
-function forgetful(real: ClusterApi): ClusterApi {
+/** The API server with the smallest pages, and watches that it ends after a second; the first begins before all it remembers. */
+function hurried(real: ClusterApi): ClusterApi {
   let watches = 0
   return {
     call: (call) =>
       real.call(call.verb === 'list' ? { ...call, query: { ...call.query, limit: '1' } } : call),
     watch(call) {
       watches += 1
-      return real.watch(
-        watches > 1 ? call : { ...call, query: { ...call.query, resourceVersion: '1' } },
-      )
+      const query = { ...call.query, timeoutSeconds: '1' }
+      return real.watch({
+        ...call,
+        query: watches > 1 ? query : { ...query, resourceVersion: '1' },
+      })
     },
   }
 }

@@ -60,7 +60,7 @@ beforeAll(async () => {
   await eventually(async () => {
     // Not made, so that it is a change each time.
     const probe = { metadata: { labels: { app: 'y' } } }
-    const path = `/api/v1/namespaces/${namespace}/pods/app?dryRun=All`
+    const path = `/api/v1/namespaces/${namespace}/pods/app/status?dryRun=All`
     expect(await patchAsAccount(path, probe)).toContain('neither')
   })
 })
