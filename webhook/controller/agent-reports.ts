@@ -65,14 +65,15 @@ export class AgentReports {
 
   /**
    * A report that answers a request (`backups`) is answered when the pod says so: the agent tells it once, and forgets
-   * what was heard. Throws what the API server throws.
+   * what was heard. So is the last one: the pod goes with its containers, and would go saying that something is unshipped.
+   * Throws what the API server throws.
    */
   async take(pod: PodRef, report: Report): Promise<ReportAnswer> {
     this.#reports += 1
     const heard = { report, at: this.#seams.clock.now() }
     const written = this.#queue.put({ pod, heard }, this.#isNews(pod, report))
     const images = await this.#imagesOf(pod)
-    if (report.backups.length > 0) await written
+    if (report.backups.length > 0 || report.phase === 'ended') await written
     return { images }
   }
 

@@ -177,18 +177,32 @@ describe('a write', () => {
   })
 })
 
-it('a report that answers a request is answered when the pod says so, others at once', async () => {
-  const cluster = new Cluster()
-  const replica = cluster.replica()
-  const pod = cluster.add('shop-0')
-  cluster.fault = () =>
-    cluster.time.nowMs < 5000 ? new ClusterUnreachableError('away') : undefined
-  await replica.take(pod, report())
-  let isAnswered = false
-  const backups = [{ request: 'before-upgrade', version: 1, problem: null }]
-  void replica.take(pod, report({ backups })).then(() => (isAnswered = true))
-  await cluster.time.pass(4000)
-  expect(isAnswered).toBe(false)
-  await cluster.time.until(() => isAnswered, 60_000)
-  expect(cluster.pods.get('shop-0')?.marks[KEY.lastBackup]).toBe('before-upgrade=v1')
-})
+it.each([
+  [
+    'that answers a request',
+    { backups: [{ request: 'before-upgrade', version: 1, problem: null }] },
+    (pod: PodFacts) => pod.marks[KEY.lastBackup] === 'before-upgrade=v1',
+  ],
+  [
+    // The pod goes with its containers: written later, it would go saying that something is unshipped.
+    'that is the last',
+    { phase: 'ended' },
+    (pod: PodFacts) => pod.condition?.reason === 'Ended',
+  ],
+] as const)(
+  'a report %s is answered when the pod says so, others at once',
+  async (_, parts, saysSo) => {
+    const cluster = new Cluster()
+    const replica = cluster.replica()
+    const pod = cluster.add('shop-0')
+    cluster.fault = () =>
+      cluster.time.nowMs < 5000 ? new ClusterUnreachableError('away') : undefined
+    await replica.take(pod, report())
+    let isAnswered = false
+    void replica.take(pod, report(parts as Partial<Report>)).then(() => (isAnswered = true))
+    await cluster.time.pass(4000)
+    expect(isAnswered).toBe(false)
+    await cluster.time.until(() => isAnswered, 60_000)
+    expect(saysSo(cluster.pods.get('shop-0')!)).toBe(true)
+  },
+)
