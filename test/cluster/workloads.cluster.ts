@@ -86,12 +86,12 @@ describe('a pin', () => {
     const before = stored(name)
     expect(requestOf(name)).toMatch(STAMP)
     said(words, file)
-    expect(requestOf(name)).toBe(before.spec.template.metadata.annotations[REQUEST])
-    expect(stored(name).metadata.generation).toBe(before.metadata.generation)
+    // Whole: nothing is rolled by it.
+    expect(stored(name).spec.template).toEqual(before.spec.template)
     const next = structuredClone(file)
     next.spec.template.spec.terminationGracePeriodSeconds = 7
     said(words, next)
-    expect(stored(name).metadata.generation).toBe(before.metadata.generation + 1)
+    expect(stored(name).spec.template.spec.terminationGracePeriodSeconds).toBe(7)
     expect(requestOf(name)).toBe(before.spec.template.metadata.annotations[REQUEST])
   })
 

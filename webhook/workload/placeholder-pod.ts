@@ -21,8 +21,23 @@ export function placeholderPod(workload: Workload): object {
       labels: { ...template.metadata?.labels, ...identity.labels },
       ownerReferences: [{ ...controller, ...identity.owner }],
     },
-    spec: { ...template.spec, ...(kind === 'DaemonSet' && { nodeName: NODE }) },
+    spec: {
+      ...template.spec,
+      ...(kind === 'DaemonSet' && { nodeName: NODE }),
+      ...(kind === 'StatefulSet' && { volumes: volumesOf(workload) }),
+    },
   }
+}
+
+/** The controller adds a volume for each claim, in the place of one of that name. */
+function volumesOf({ name, template, spec }: Workload): object[] {
+  const claims = (spec.volumeClaimTemplates ?? []).map(({ metadata }) => metadata.name)
+  const others = (template.spec.volumes ?? []).filter((volume) => !claims.includes(volume.name))
+  const added = claims.map((claim) => ({
+    name: claim,
+    persistentVolumeClaim: { claimName: `${claim}-${name}-0` },
+  }))
+  return [...others, ...added]
 }
 
 interface PlaceholderIdentity {

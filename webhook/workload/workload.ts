@@ -7,7 +7,7 @@ const TextMap = v.nullish(v.record(v.string(), v.string()))
 
 const TemplateSchema = v.looseObject({
   metadata: v.nullish(v.looseObject({ labels: TextMap, annotations: TextMap })),
-  spec: v.looseObject({}),
+  spec: v.looseObject({ volumes: v.nullish(v.array(v.looseObject({ name: v.string() }))) }),
 })
 
 const SelectorSchema = v.looseObject({
@@ -29,6 +29,9 @@ const SpecSchema = v.looseObject({
   progressDeadlineSeconds: OptionalCount,
   podManagementPolicy: OptionalText,
   updateStrategy: v.nullish(v.looseObject({ type: OptionalText })),
+  volumeClaimTemplates: v.nullish(
+    v.array(v.looseObject({ metadata: v.looseObject({ name: v.string() }) })),
+  ),
   ordinals: v.nullish(v.looseObject({ start: OptionalCount })),
   concurrencyPolicy: OptionalText,
   completionMode: OptionalText,
