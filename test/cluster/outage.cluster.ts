@@ -10,7 +10,15 @@ import {
   type Credentials,
 } from './support/holdfast.ts'
 import { apply, read, until } from './support/objects.ts'
-import { exec, isReady, podsOf, readyPod, SIDECAR, statusOf } from './support/pods.ts'
+import {
+  exec,
+  isReady,
+  podsOf,
+  protectedCondition,
+  readyPod,
+  SIDECAR,
+  statusOf,
+} from './support/pods.ts'
 import { moveGate } from './support/s3-gate.ts'
 import { versionsOf } from './support/stream.ts'
 import {
@@ -94,13 +102,19 @@ describe('a pod whose store lets it not in is held, and says in words', () => {
       'that its secret key is wrong',
       () => ({ ...inject('cluster').s3, secretAccessKey: 'wrong' }),
       undefined,
-      /SignatureDoesNotMatch|signature|access denied|refuse/i,
+      /credentials/,
     ],
     [
       'that its access key is unknown',
       () => ({ accessKeyId: 'NOBODY', secretAccessKey: 'wrong' }),
       undefined,
-      /InvalidAccessKeyId|access key|refuse/i,
+      /credentials/,
+    ],
+    [
+      'that its session token is not, or no longer, good',
+      () => ({ ...inject('cluster').s3, sessionToken: 'gone' }),
+      undefined,
+      /credentials/,
     ],
     [
       'that there is no such bucket',
@@ -109,7 +123,7 @@ describe('a pod whose store lets it not in is held, and says in words', () => {
       /NoSuchBucket|bucket/i,
     ],
   ]
-  it.each(wrong)('%s', async (what, credentials, store, says) => {
+  it.for(wrong)('%s', async ([, credentials, store, says], { task }) => {
     const within = newAppNamespace()
     const wrongOnes = credentials()
     if (wrongOnes !== undefined) apply(credentialsSecret(within, wrongOnes))
@@ -120,6 +134,12 @@ describe('a pod whose store lets it not in is held, and says in words', () => {
     const said = await until('the probe says why', () => probeSays(pod))
     expect(said).toMatch(says)
     expect(podsOf(pod).some(isReady)).toBe(false)
-    console.log(`${what}: ${said}`)
+    task.meta.saw = said
+    // The service hears of it from the sidecar, which needs no store for that.
+    const condition = await until('the condition says so', () => {
+      const found = protectedCondition(podsOf(pod)[0])
+      return found?.status === 'False' && found
+    })
+    expect(condition.message).toMatch(says)
   })
 })

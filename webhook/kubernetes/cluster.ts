@@ -8,7 +8,6 @@ import type { RunningPods } from '../workload/running-pods.ts'
 import { certificateSecret } from './certificate-secret.ts'
 import { connect, loadKubeConfig } from './connect.ts'
 import { eventsOfCluster } from './events.ts'
-import { keptPins } from './kept-pins.ts'
 import { leaseStore } from './leases.ts'
 import { namespacePoliciesFromCluster } from './namespaces.ts'
 import { admittedHookOf, execInPods } from './pod-exec.ts'
@@ -26,7 +25,7 @@ export interface Cluster {
   readonly bundles: TrustedBundles
   readonly controller: Pick<
     ControllerPorts,
-    'pods' | 'events' | 'review' | 'feed' | 'admittedHook' | 'exec' | 'keptPins'
+    'pods' | 'events' | 'review' | 'feed' | 'admittedHook' | 'exec'
   >
 }
 
@@ -56,7 +55,6 @@ export function openCluster(
       events: eventsOfCluster(api, podName, () => new Date()),
       review: tokenReviewer(api),
       feed: podFeed(api, systemClock),
-      keptPins: keptPins(api, namespace),
       admittedHook: admittedHookOf(api),
       exec: execInPods(loadKubeConfig(kubeconfig)),
     },

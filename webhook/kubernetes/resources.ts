@@ -17,4 +17,3 @@ export const TOKEN_REVIEWS: Resource = {
   plural: 'tokenreviews',
 }
 export const LIMIT_RANGES: Resource = { group: '', version: 'v1', plural: 'limitranges' }
-export const CONFIG_MAPS: Resource = { group: '', version: 'v1', plural: 'configmaps' }

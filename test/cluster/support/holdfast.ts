@@ -13,6 +13,7 @@ export const SYSTEM = 'holdfast-system'
 export interface Credentials {
   readonly accessKeyId: string
   readonly secretAccessKey: string
+  readonly sessionToken?: string
 }
 
 /** Returns when a pod that asks for Holdfast gets its sidecar. */
@@ -58,12 +59,17 @@ export function newAppNamespace(labels: Record<string, string> = {}): string {
 }
 
 export function credentialsSecret(namespace: string, credentials?: Credentials): object {
-  const { accessKeyId, secretAccessKey } = credentials ?? inject('cluster').s3
+  const { accessKeyId, secretAccessKey, sessionToken }: Credentials =
+    credentials ?? inject('cluster').s3
   return {
     apiVersion: 'v1',
     kind: 'Secret',
     metadata: { name: 'holdfast-s3', namespace },
-    stringData: { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey },
+    stringData: {
+      AWS_ACCESS_KEY_ID: accessKeyId,
+      AWS_SECRET_ACCESS_KEY: secretAccessKey,
+      ...(sessionToken !== undefined && { AWS_SESSION_TOKEN: sessionToken }),
+    },
   }
 }
 

@@ -32,6 +32,18 @@ export function exec(pod: Manifest, container: string, ...command: readonly stri
   return runTool('kubectl', '-n', namespace, 'exec', name, '-c', container, '--', ...command)
 }
 
+/** The condition that Holdfast keeps on a pod; undefined where there is none. */
+export function protectedCondition(pod: Manifest): Manifest {
+  const conditions = (pod.status.conditions ?? []) as Manifest[]
+  return conditions.find(({ type }) => type === 'holdfast.dev/Protected')
+}
+
+/** Number of the newest version, as the pod's annotation tells it; 0: it tells none. */
+export function lastVersion(pod: Manifest): number {
+  const told = String(pod.metadata.annotations['holdfast.dev/last-version'] ?? '')
+  return Number(/^v(\d+)$/.exec(told)?.[1] ?? 0)
+}
+
 export function statusOf(pod: Manifest, container: string): Manifest {
   const { containerStatuses = [], initContainerStatuses = [] } = pod.status
   const all = [...containerStatuses, ...initContainerStatuses] as Manifest[]
