@@ -17,7 +17,9 @@ import type { KeyPair } from './certificates/key-pair.ts'
 import { readConfig, type WebhookConfig } from './config.ts'
 import type { ServiceSettings } from './inject/injection-context.ts'
 import { openStore } from '../shared/object-store/open-store.ts'
+import { keptFirst } from './admission/kept-pins.ts'
 import { repositoryPinResolver } from './admission/repository-pin-resolver.ts'
+import type { PinResolver } from './inject/pin-resolver.ts'
 import { startServer } from './serve/server.ts'
 import type { RunningPods } from './workload/running-pods.ts'
 
@@ -43,7 +45,7 @@ async function main(): Promise<void> {
     },
     policies: cluster?.policies ?? (await policiesOf(config)),
     pods: cluster?.workloadPods ?? NO_PODS,
-    resolvePin: repositoryPinResolver(openStore),
+    resolvePin: pinResolverOf(cluster, log),
     clock: systemClock,
     deadlineMs: DEADLINE_MS,
   }
@@ -122,9 +124,19 @@ function followCluster(
   return followKeyPair({ store, clock: systemClock, onChange, onError }, signal)
 }
 
+function pinResolverOf(cluster: Cluster | undefined, log: Logger): PinResolver {
+  const resolve = repositoryPinResolver(openStore)
+  if (cluster === undefined) return resolve
+  const onError = (error: unknown) =>
+    log.warn({ err: error }, 'kept pins cannot be read now; the store is asked')
+  return keptFirst(cluster.controller.keptPins, resolve, onError)
+}
+
 function controllerOf(cluster: Cluster, { service }: WebhookConfig, log: Logger): Controller {
   const { defaults, ownNamespace } = service
-  const ports = { ...cluster.controller, policies: cluster.policies, defaults, ownNamespace }
+  const { policies } = cluster
+  const resolvePin = repositoryPinResolver(openStore)
+  const ports = { ...cluster.controller, policies, resolvePin, defaults, ownNamespace }
   return openController(ports, systemClock, log)
 }
 

@@ -1,10 +1,13 @@
 /** The service's part for pods that run: what agents ask and report, and the leader's eye on all of them. It never stands in the data path. */
 import type { Logger } from 'pino'
 import type { Clock } from '../../shared/clock.ts'
+import type { KeptPins } from '../admission/kept-pins.ts'
+import type { PinResolver } from '../inject/pin-resolver.ts'
 import { AgentReports, type ReportCounts } from './agent-reports.ts'
 import { podStateOf, type AgentsApi } from './agents-api.ts'
 import { rememberCallers, type TokenReviewer } from './caller.ts'
 import type { Events } from './events.ts'
+import { PinKeeper } from './pin-keeper.ts'
 import type { Pods } from './pod-facts.ts'
 import type { PodFeed } from './pod-feed.ts'
 import { PodWatch } from './pod-watch.ts'
@@ -16,6 +19,9 @@ export interface ControllerPorts extends HookSeams {
   readonly events: Events
   readonly review: TokenReviewer
   readonly feed: PodFeed
+  readonly keptPins: KeptPins
+  /** By the store. */
+  readonly resolvePin: PinResolver
 }
 
 /** For the metrics, as it is now. */
@@ -47,7 +53,14 @@ export function openController(ports: ControllerPorts, clock: Clock, log: Logger
       else log.debug(facts, 'what an agent reported is written later')
     },
   })
+  const keeper = new PinKeeper({
+    kept: ports.keptPins,
+    resolve: ports.resolvePin,
+    clock,
+    onError: (error) => log.warn({ err: error }, 'what a pin means cannot be kept now'),
+  })
   const watch = new PodWatch({
+    onPod: (pod, signal) => keeper.see(pod, signal),
     feed: ports.feed,
     events,
     clock,

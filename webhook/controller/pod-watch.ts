@@ -12,7 +12,7 @@ export interface PodWatchSeams {
   readonly events: Events
   readonly clock: Clock
   /** A pod that is there, as it is now. */
-  readonly onPod?: (pod: PodFacts) => void
+  readonly onPod?: (pod: PodFacts, signal: AbortSignal) => void
   readonly onError: (error: unknown, news?: News) => void
 }
 
@@ -81,7 +81,7 @@ export class PodWatch {
     const before = this.#pods.get(pod.uid)
     this.#pods.set(pod.uid, pod)
     this.#teller.tell(newsOfPod(pod), signal)
-    if (!pod.ended) return this.#seams.onPod?.(pod)
+    if (!pod.ended) return this.#seams.onPod?.(pod, signal)
     if (pod.condition?.reason === 'Ended') this.#teller.tell(newsOfEnd(pod), signal)
     else if (before?.ended !== true) void this.#waitForLastWord(pod.uid, signal)
   }

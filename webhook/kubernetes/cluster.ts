@@ -8,6 +8,7 @@ import type { RunningPods } from '../workload/running-pods.ts'
 import { certificateSecret } from './certificate-secret.ts'
 import { connect, loadKubeConfig } from './connect.ts'
 import { eventsOfCluster } from './events.ts'
+import { keptPins } from './kept-pins.ts'
 import { leaseStore } from './leases.ts'
 import { namespacePoliciesFromCluster } from './namespaces.ts'
 import { admittedHookOf, execInPods } from './pod-exec.ts'
@@ -25,7 +26,7 @@ export interface Cluster {
   readonly bundles: TrustedBundles
   readonly controller: Pick<
     ControllerPorts,
-    'pods' | 'events' | 'review' | 'feed' | 'admittedHook' | 'exec'
+    'pods' | 'events' | 'review' | 'feed' | 'admittedHook' | 'exec' | 'keptPins'
   >
 }
 
@@ -55,6 +56,7 @@ export function openCluster(
       events: eventsOfCluster(api, podName, () => new Date()),
       review: tokenReviewer(api),
       feed: podFeed(api, systemClock),
+      keptPins: keptPins(api, namespace),
       admittedHook: admittedHookOf(api),
       exec: execInPods(loadKubeConfig(kubeconfig)),
     },

@@ -17,3 +17,4 @@ export const TOKEN_REVIEWS: Resource = {
   plural: 'tokenreviews',
 }
 export const LIMIT_RANGES: Resource = { group: '', version: 'v1', plural: 'limitranges' }
+export const CONFIG_MAPS: Resource = { group: '', version: 'v1', plural: 'configmaps' }
