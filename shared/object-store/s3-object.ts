@@ -114,11 +114,7 @@ async function readAnswer(
   range: ByteRange | undefined,
   url: string,
 ): Promise<StoredObject> {
-  const bytes = (await answer.Body?.transformToByteArray()) ?? new Uint8Array()
-  if (bytes.length !== answer.ContentLength)
-    throw new UnreachableError(
-      `cannot read ${url}: ${bytes.length} bytes came of ${answer.ContentLength ?? 'an unknown number'} announced; try again`,
-    )
+  const bytes = await readBody(answer, url)
   const [, first, last, total] = /(\d+)-(\d+)\/(\d+)$/.exec(answer.ContentRange ?? '') ?? []
   if (total !== undefined && bytes.length !== Number(last) - Number(first) + 1)
     throw new UnreachableError(
@@ -127,10 +123,24 @@ async function readAnswer(
   if (range !== undefined && total === undefined)
     throw new StoreRefusedError(`cannot read a part of ${url}: the store does not serve ranges`)
   return {
-    body: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength),
+    body: bytes,
     modifiedAt: wholeSeconds(answer.LastModified),
     sizeBytes: total === undefined ? bytes.length : Number(total),
   }
+}
+
+/** As the bytes come, into one buffer: the SDK would copy all of them twice, and leave as much for the collector. */
+async function readBody(answer: GetObjectCommandOutput, url: string): Promise<Buffer> {
+  const bytes = Buffer.allocUnsafeSlow(answer.ContentLength ?? 0)
+  let lengthBytes = 0
+  for await (const part of (answer.Body ?? []) as AsyncIterable<Buffer>) {
+    part.copy(bytes, lengthBytes)
+    lengthBytes += part.length
+  }
+  if (lengthBytes === answer.ContentLength) return bytes
+  throw new UnreachableError(
+    `cannot read ${url}: ${lengthBytes} bytes came of ${answer.ContentLength ?? 'an unknown number'} announced; try again`,
+  )
 }
 
 /** HTTP tells whole seconds, some stores' listings more: one object has one time. */
