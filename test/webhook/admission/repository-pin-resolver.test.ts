@@ -7,6 +7,8 @@ import { STREAM, TestLog, unstated } from '../../shared/repository/records.ts'
 
 function world() {
   const store = new MemoryStore()
+  // All at one time, however slow the machine: a tag is known to another slot by it.
+  store.now = () => new Date('2026-11-20T14:15:00Z')
   const resolve = (slot: string | null, pinText: string) =>
     repositoryPinResolver(() => Promise.resolve(store))(
       { namespace: STREAM.namespace, app: STREAM.app, slot, store: 'memory:' },
