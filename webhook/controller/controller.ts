@@ -12,6 +12,7 @@ import type { Pods } from './pod-facts.ts'
 import type { PodFeed } from './pod-feed.ts'
 import { PodWatch } from './pod-watch.ts'
 import { runHook, type HookSeams } from './run-hook.ts'
+import { toldOnce } from './told-once.ts'
 
 /** What it needs of the cluster. */
 export interface ControllerPorts extends HookSeams {
@@ -42,7 +43,8 @@ export interface Controller {
 }
 
 export function openController(ports: ControllerPorts, clock: Clock, log: Logger): Controller {
-  const { pods, events } = ports
+  const { pods } = ports
+  const events = toldOnce(ports.events)
   const reports = new AgentReports({
     pods,
     events,
