@@ -3,7 +3,8 @@
  * meets. Changes nothing, and reads no file.
  */
 import type { ChunkRef, Entry, Fault, FileEntry } from '../../shared/repository/entry.ts'
-import { EntryTable, isAtOrBelow } from '../../shared/repository/entry-table.ts'
+import { EntryTable } from '../../shared/repository/entry-table.ts'
+import { isAtOrBelow } from '../../shared/repository/names-below.ts'
 import type { Findings, ScannedEntry } from './scanner.ts'
 
 export interface SnapshotPlan {

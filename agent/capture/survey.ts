@@ -5,7 +5,7 @@
 import path from 'node:path'
 import type { Entry, Fault } from '../../shared/repository/entry.ts'
 import { parentName } from '../../shared/repository/entry.ts'
-import { isAtOrBelow } from '../../shared/repository/entry-table.ts'
+import { isAtOrBelow } from '../../shared/repository/names-below.ts'
 import type { Layout } from '../volume/layout.ts'
 import { SQLITE_SIDE_FILES, isWithin, locationOf } from '../volume/layout.ts'
 import type { Dirty, Hints } from './directory-watcher.ts'

@@ -5,7 +5,7 @@
 import type { Fault, FileEntry, PackedFrame, StoredChunk } from '../../shared/repository/entry.ts'
 import { isHole, parentName, sameContent } from '../../shared/repository/entry.ts'
 import type { EntryTable } from '../../shared/repository/entry-table.ts'
-import { isAtOrBelow } from '../../shared/repository/entry-table.ts'
+import { isAtOrBelow } from '../../shared/repository/names-below.ts'
 import { MAX_FRAME_BYTES } from '../../shared/repository/frame.ts'
 import type { ScannedEntry } from '../capture/scanner.ts'
 import { chunksToFetch, sumOfFrames } from './bytes-to-fetch.ts'

@@ -12,7 +12,6 @@ import { ProgramFailed } from '../measure/processes.ts'
 const NEEDED = [0, 18] as const
 /** Tried after the machine's own suite. restic is a program without libraries: a newer suite's runs on an older one. */
 const NEWER_SUITES = ['unstable', 'testing', 'stable']
-const USUAL_MIRROR = 'http://deb.debian.org/debian'
 
 /** Resolves to the program file. Throws one sentence when there is none to be had. */
 export async function findRestic(
@@ -74,10 +73,14 @@ async function aptOptions(
   return words
 }
 
-/** Where this machine gets its Debian packages from. */
+/** Where this machine gets its Debian packages from. Throws one sentence where apt names no such place. */
 async function mirror(processes: Processes): Promise<string> {
   const { out } = await processes.run(['apt-get', 'indextargets', '--format', '$(REPO_URI)'])
-  return out.split('\n').find((uri) => /\/debian\/?$/.test(uri)) ?? USUAL_MIRROR
+  const uri = out.split('\n').find((one) => /\/debian\/?$/.test(one))
+  if (uri !== undefined) return uri
+  throw new HoldfastError(
+    `apt names no mirror of Debian's, where a restic >= ${NEEDED.join('.')} might be: put one on the PATH`,
+  )
 }
 
 async function unpack(

@@ -9,6 +9,7 @@ import { entryOf } from './entry-of-row.ts'
 import { RecordView, planRecord, writeRecord } from './entry-record.ts'
 import { EntryRows } from './entry-rows.ts'
 import { KindRegistry } from './kind-registry.ts'
+import { isAtOrBelow } from './names-below.ts'
 import { NumberIndex } from './number-index.ts'
 import { PathRegistry } from './path-registry.ts'
 
@@ -282,14 +283,6 @@ export class EntryTable implements Entries {
 /** The table itself where it is one, else one of these entries. */
 export function tableOf(entries: Entries): EntryTable {
   return entries instanceof EntryTable ? entries : EntryTable.of(entries.values())
-}
-
-/** Is this name one of these, or below one? */
-export function isAtOrBelow(name: string, tops: ReadonlySet<string>): boolean {
-  if (tops.size === 0) return false
-  for (let end = name.length; end > 0; end = name.lastIndexOf('/', end - 1))
-    if (tops.has(name.slice(0, end))) return true
-  return false
 }
 
 /** The directory's path and the last part. */

@@ -3,7 +3,8 @@ import { runInNewContext } from 'node:vm'
 import * as fc from 'fast-check'
 import { expect, it } from 'vitest'
 import type { Entry, FileEntry } from '../../../shared/repository/entry.ts'
-import { EntryTable, isAtOrBelow } from '../../../shared/repository/entry-table.ts'
+import { EntryTable } from '../../../shared/repository/entry-table.ts'
+import { isAtOrBelow } from '../../../shared/repository/names-below.ts'
 import { anyEntries } from './any-manifest.ts'
 
 type Step = { readonly set: Entry } | { readonly delete: string }
