@@ -111,12 +111,6 @@ describe('a pod whose store lets it not in is held, and says in words', () => {
       /credentials/,
     ],
     [
-      'that its session token is not, or no longer, good',
-      () => ({ ...inject('cluster').s3, sessionToken: 'gone' }),
-      undefined,
-      /credentials/,
-    ],
-    [
       'that there is no such bucket',
       () => undefined,
       's3://no-such-bucket/x',

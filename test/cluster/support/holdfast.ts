@@ -13,7 +13,6 @@ export const SYSTEM = 'holdfast-system'
 export interface Credentials {
   readonly accessKeyId: string
   readonly secretAccessKey: string
-  readonly sessionToken?: string
 }
 
 /** Returns when a pod that asks for Holdfast gets its sidecar. */
@@ -59,8 +58,7 @@ export function newAppNamespace(labels: Record<string, string> = {}): string {
 }
 
 export function credentialsSecret(namespace: string, credentials?: Credentials): object {
-  const { accessKeyId, secretAccessKey, sessionToken }: Credentials =
-    credentials ?? inject('cluster').s3
+  const { accessKeyId, secretAccessKey }: Credentials = credentials ?? inject('cluster').s3
   return {
     apiVersion: 'v1',
     kind: 'Secret',
@@ -68,7 +66,6 @@ export function credentialsSecret(namespace: string, credentials?: Credentials):
     stringData: {
       AWS_ACCESS_KEY_ID: accessKeyId,
       AWS_SECRET_ACCESS_KEY: secretAccessKey,
-      ...(sessionToken !== undefined && { AWS_SESSION_TOKEN: sessionToken }),
     },
   }
 }
