@@ -1,0 +1,90 @@
+/** A rollout of many pods while the service's replicas are killed and its authority changes: none without its sidecar, none stuck. */
+import { beforeAll, expect, it } from 'vitest'
+import type { Manifest } from '../manifests/chart.ts'
+import { kubectl } from './installed.ts'
+import { admissionTimes, shareBelow } from './support/admission-times.ts'
+import { installHoldfast, isInstalled, newAppNamespace, SYSTEM } from './support/holdfast.ts'
+import { apply, read, until } from './support/objects.ts'
+import { isReady, killContainers, podsOf, SIDECAR, statusOf } from './support/pods.ts'
+import { deployment, IDLE, template } from './support/workloads.ts'
+
+/** As many as the machine carries: a hundred on one that has eight cores. */
+const PODS = Number(process.env['ROLLOUT_PODS'] ?? 12)
+/** Replicas of one Deployment: each takes a slot, after those that are taken. */
+const REPLICAS = 6
+
+let namespace: string
+
+beforeAll(async () => {
+  await installHoldfast()
+  namespace = newAppNamespace()
+})
+
+const replicasOfService = (): Manifest[] =>
+  read('-n', SYSTEM, 'pods', '-l', 'app.kubernetes.io/name=holdfast').items
+
+function certificate(): string {
+  return read('-n', SYSTEM, 'secret', 'holdfast-webhook-tls').data['tls.crt']
+}
+
+/** Resolves when it answers again. */
+async function killOne(index: number): Promise<void> {
+  const victim = replicasOfService()[index]
+  const count = statusOf(victim, 'webhook').restartCount as number
+  killContainers(victim, 'webhook')
+  await until('the killed replica is back', () =>
+    replicasOfService().some(
+      (pod) =>
+        pod.metadata.uid === victim.metadata.uid &&
+        isReady(pod) &&
+        statusOf(pod, 'webhook').restartCount > count,
+    ),
+  )
+}
+
+it(`${PODS} pods are rolled while replicas are killed in turns and the authority changes`, async ({
+  task,
+}) => {
+  const apps = Array.from({ length: PODS / REPLICAS }, (_, index) => ({
+    namespace,
+    name: `many-${index}`,
+  }))
+  const all = () => apps.flatMap(podsOf)
+  const ready = async (not: ReadonlySet<string>) =>
+    until(`${PODS} ready pods`, () => {
+      const pods = all().filter((pod) => pod.metadata.deletionTimestamp === undefined)
+      return (
+        pods.length === PODS &&
+        pods.every((pod) => isReady(pod) && !not.has(pod.metadata.uid)) &&
+        pods
+      )
+    })
+  apply(...apps.map((app) => deployment(app, template(app.name, IDLE), { replicas: REPLICAS })))
+  const before = await ready(new Set())
+  const timesBefore = admissionTimes()
+  const served = certificate()
+
+  const began = Date.now()
+  kubectl('-n', namespace, 'rollout', 'restart', 'deployment')
+  // Without the key of its authority the service has to make another one.
+  const withoutKey = [{ op: 'remove', path: '/data/ca.key' }]
+  kubectl(
+    '-n',
+    SYSTEM,
+    'patch',
+    'secret',
+    'holdfast-webhook-tls',
+    '--type=json',
+    '-p',
+    JSON.stringify(withoutKey),
+  )
+  for (const index of [0, 1]) await killOne(index)
+  const after = await ready(new Set(before.map((pod) => pod.metadata.uid as string)))
+  const seconds = (Date.now() - began) / 1000
+  for (const pod of after)
+    expect((pod.spec.initContainers as Manifest[]).map(({ name }) => name)).toEqual([SIDECAR])
+  await until('another certificate is served', () => certificate() !== served)
+  await isInstalled()
+  const { calls, seconds: p99 } = shareBelow(timesBefore, admissionTimes(), 0.99)
+  task.meta.saw = `${PODS} pods rolled in ${seconds.toFixed(0)} s; ${calls} admissions, p99 at most ${p99 * 1000} ms`
+})
