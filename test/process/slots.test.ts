@@ -185,10 +185,11 @@ test(
     const service = await startStandInService()
     const deployment = new Deployment({ store: freshStore() }, service)
     const [first] = (await deployment.createRunning(1)) as [DeployedPod]
-    const second = await deployment.create({ withinMs: 600_000 })
+    const nobody = { http: 'http://127.0.0.1:1/freeze', timeoutMs: 1000, onError: 'fail' } as const
+    const second = await deployment.create({ before: nobody })
     await second.running
     expect(await second.slot()).toBe('1')
-    // Nothing of it is in a version, and no mark says where it belongs; a slot before its own becomes free.
+    // Its hook lets no version be made, so no mark says where it belongs; a slot before its own becomes free.
     await second.agent.kill()
     expect(fs.existsSync(path.join(second.pod.data, '.holdfast'))).toBe(false)
     await first.delete()
