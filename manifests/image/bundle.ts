@@ -29,16 +29,17 @@ export interface Bundle {
 /** Makes `<folder>/<program>/main.mjs` and what belongs to it; whatever was there is gone. */
 export async function bundleProgram(program: Program, folder: string): Promise<Bundle> {
   const outdir = path.join(folder, program)
-  await rm(outdir, { recursive: true, force: true })
   return bundle(path.join(REPOSITORY, program, 'main.ts'), outdir)
 }
 
-/** Makes `<outdir>/<name of the entry>.mjs` and what belongs to it. */
+/** Makes `<outdir>/<name of the entry>.mjs` and what belongs to it; whatever was there is gone. */
 export async function bundle(entry: string, outdir: string): Promise<Bundle> {
   // Workers are found while their parents are bundled, and may have workers of their own.
   let sources: string[] = []
   for (let entries = new Set([entry]), known = 0; known < entries.size;) {
     known = entries.size
+    // One entry more cuts the chunks differently.
+    await rm(outdir, { recursive: true, force: true })
     ;({ entries, sources } = await bundleEntries([...entries], outdir))
   }
   return { main: path.join(outdir, `${entryName(entry)}.mjs`), sources }

@@ -42,6 +42,13 @@ function readDatabase(file: string): unknown[] {
   return rows.map((row) => ({ ...row }))
 }
 
+/** Files that no other one of their folder names. */
+async function unasked(outdir: string): Promise<string[]> {
+  const names = await readdir(outdir)
+  const texts = await Promise.all(names.map((name) => readFile(join(outdir, name), 'utf8')))
+  return names.filter((name) => !texts.some((each) => each.includes(`./${name}`)))
+}
+
 /** Source text that hands whatever its worker says to `answer`. */
 function startsWorker(file: string): string {
   return `import { Worker } from 'node:worker_threads'
@@ -106,8 +113,13 @@ describe('a bundled program', () => {
     await mkdir(join(sources, 'deep'), { recursive: true })
     await writeFile(
       join(sources, 'starter.ts'),
-      `${startsWorker('./deep/outer.ts')} const answer = (text: string) => console.log(text)`,
+      `${startsWorker('./deep/outer.ts')} const answer = (text: string) => import('./say.ts').then(({ say }) => say(text))`,
     )
+    await writeFile(
+      join(sources, 'say.ts'),
+      `import { end } from './end.ts'\nexport const say = (text: string) => console.log(text + end)`,
+    )
+    await writeFile(join(sources, 'end.ts'), `export const end: string = '!'`)
     await writeFile(
       join(sources, 'deep/outer.ts'),
       `import { parentPort } from 'node:worker_threads'
@@ -115,10 +127,13 @@ describe('a bundled program', () => {
     )
     await writeFile(
       join(sources, 'inner.ts'),
-      `import { parentPort } from 'node:worker_threads'\nparentPort!.postMessage('somebody')`,
+      `import { parentPort } from 'node:worker_threads'
+       import { end } from './end.ts'
+       parentPort!.postMessage('somebody' + end)`,
     )
     const { main } = await bundle(join(sources, 'starter.ts'), join(folder, 'started'))
     await rm(sources, { recursive: true })
-    expect(await run(main)).toEqual({ code: 0, said: 'somebody hears\n' })
+    expect(await unasked(join(folder, 'started'))).toEqual(['starter.mjs'])
+    expect(await run(main)).toEqual({ code: 0, said: 'somebody! hears!\n' })
   })
 })
