@@ -72,10 +72,13 @@ export class ManifestWalk {
 async function* noting(
   changed: Entry[],
   blocks: AsyncIterable<Iterable<ManifestLine>>,
-): AsyncGenerator<ManifestLine[]> {
-  for await (const block of blocks) {
-    const lines = [...block]
-    for (const line of lines) if (line.kind === 'entry') changed.push(line.entry)
-    yield lines
+): AsyncGenerator<Iterable<ManifestLine>> {
+  for await (const lines of blocks) yield notingLines(changed, lines)
+}
+
+function* notingLines(changed: Entry[], lines: Iterable<ManifestLine>): Generator<ManifestLine> {
+  for (const line of lines) {
+    if (line.kind === 'entry') changed.push(line.entry)
+    yield line
   }
 }

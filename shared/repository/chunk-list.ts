@@ -5,25 +5,31 @@
 import type { ChunkRef, PackedFrame, StoredChunk } from './entry.ts'
 import { isHole } from './entry.ts'
 
-const ID_BYTES = 32
+export const ID_BYTES = 32
 /** Id, frame's number, start, length. */
-const ITEM_BYTES = ID_BYTES + 3 * 4
+export const ITEM_BYTES = ID_BYTES + 3 * 4
 /** Instead of a frame's number: a hole, its length where the id would be. */
 const HOLE = 0xffff_ffff
 /** Instead of a frame's number: the part that is meant of the chunk before; from, and length. */
 const SLICE = 0xffff_fffe
 
+/** What a list calls its frames. */
+interface FramesByNumber {
+  frame(number: number): PackedFrame
+}
+
 /** Frames by number. */
-export class FrameRegistry {
+export class FrameRegistry implements FramesByNumber {
   readonly #frames: PackedFrame[] = []
   readonly #numbers = new Map<PackedFrame, number>()
+  /** The one that was asked for last: neighbours mostly share it. */
+  #last = -1
 
   numberOf(frame: PackedFrame): number {
-    const known = this.#numbers.get(frame)
-    if (known !== undefined) return known
-    this.#frames.push(frame)
-    this.#numbers.set(frame, this.#frames.length - 1)
-    return this.#frames.length - 1
+    if (this.#frames[this.#last] === frame) return this.#last
+    this.#last = this.#numbers.get(frame) ?? this.#frames.push(frame) - 1
+    this.#numbers.set(frame, this.#last)
+    return this.#last
   }
 
   frame(number: number): PackedFrame {
@@ -59,14 +65,40 @@ export function writeChunks(
   }
 }
 
-function writeNumbers(into: Buffer, at: number, frame: number, start: number, length: number) {
+/** The numbers of a stored chunk, behind its id. */
+export function writeNumbers(
+  into: Buffer,
+  at: number,
+  frame: number,
+  start: number,
+  length: number,
+): void {
   into.writeUInt32LE(frame, at + ID_BYTES)
   into.writeUInt32LE(start, at + ID_BYTES + 4)
   into.writeUInt32LE(length, at + ID_BYTES + 8)
 }
 
+/**
+ * A whole list of stored chunks, as it is.
+ * @param ownFrames what the list calls its frames, by the order of its chunks.
+ */
+export function copyChunks(
+  into: Buffer,
+  offset: number,
+  list: Buffer,
+  ownFrames: readonly PackedFrame[],
+  frames: FrameRegistry,
+): void {
+  for (let i = 0; i < ownFrames.length * ITEM_BYTES; i += 1) into[offset + i] = list[i] as number
+  let at = offset + ID_BYTES
+  for (const frame of ownFrames) {
+    into.writeUInt32LE(frames.numberOf(frame), at)
+    at += ITEM_BYTES
+  }
+}
+
 /** @param list a whole list, and nothing else. */
-export function readChunks(list: Buffer, frames: FrameRegistry): ChunkRef[] {
+export function readChunks(list: Buffer, frames: FramesByNumber): ChunkRef[] {
   const chunks: ChunkRef[] = []
   for (let at = 0; at < list.length; at += ITEM_BYTES) {
     const frame = list.readUInt32LE(at + ID_BYTES)
@@ -83,7 +115,7 @@ function addSlice(chunks: ChunkRef[], list: Buffer, at: number): void {
   chunks.push({ ...(chunks.pop() as StoredChunk), slice: { from, lengthBytes } })
 }
 
-function readStored(list: Buffer, at: number, frames: FrameRegistry): StoredChunk {
+function readStored(list: Buffer, at: number, frames: FramesByNumber): StoredChunk {
   return {
     id: list.toString('hex', at, at + ID_BYTES),
     lengthBytes: list.readUInt32LE(at + ID_BYTES + 8),

@@ -5,12 +5,15 @@
  */
 import type { Entry } from './entry.ts'
 import type { FrameRegistry } from './chunk-list.ts'
-import { chunkListBytes, writeChunks } from './chunk-list.ts'
+import { chunkListBytes, copyChunks, writeChunks } from './chunk-list.ts'
 import { roundedUp } from './byte-heap.ts'
+import type { NameReader } from './name-reader.ts'
+import type { UsualLine } from './usual-line.ts'
 
 const NAME_IS_UTF16 = 1
 const HAS_REST = 2
 const HEAD_BYTES = 7
+const FIRST_BEYOND_ASCII = 0x80
 
 /** What few entries have; in JSON, which keeps lone surrogates. */
 export interface Rest {
@@ -88,6 +91,60 @@ export function writeRecord(
   at += into.write(name, at, nameBytes, utf16 ? 'utf16le' : 'utf8')
   if (entry.type === 'file') writeChunks(into, at, entry.chunks, frames)
   rest?.copy(into, at + listBytes)
+}
+
+export function usualRecordBytes({ name, listBytes }: UsualLine): number {
+  return HEAD_BYTES + name.baseEnd - name.baseAt + listBytes
+}
+
+/** As `writeRecord`, of what a line says. */
+export function writeUsualRecord(
+  into: Buffer,
+  offset: number,
+  { name, list, listBytes, frames: ownFrames }: UsualLine,
+  frames: FrameRegistry,
+): void {
+  const { bytes, baseAt, baseEnd } = name
+  const nameBytes = baseEnd - baseAt
+  into.writeUInt8(0, offset)
+  into.writeUInt16LE(nameBytes, offset + 1)
+  into.writeUInt32LE(listBytes, offset + 3)
+  const at = offset + HEAD_BYTES
+  for (let i = 0; i < nameBytes; i += 1) into[at + i] = bytes[baseAt + i] as number
+  copyChunks(into, at + nameBytes, list, ownFrames, frames)
+}
+
+/** Has the entry anything that few have? */
+export function recordHasRest(buffer: Buffer, offset: number): boolean {
+  return ((buffer[offset] as number) & HAS_REST) !== 0
+}
+
+/** Is this the last part of the entry's name? */
+export function isNamed(buffer: Buffer, offset: number, base: string): boolean {
+  const flags = buffer[offset] as number
+  const length = buffer.readUInt16LE(offset + 1)
+  const at = offset + HEAD_BYTES + ((flags & HAS_REST) === 0 ? 0 : 4)
+  if ((flags & NAME_IS_UTF16) !== 0) return buffer.toString('utf16le', at, at + length) === base
+  if (length < base.length) return false
+  for (let i = 0; i < base.length; i += 1) {
+    const code = base.charCodeAt(i)
+    if (code >= FIRST_BEYOND_ASCII) return buffer.toString('utf8', at, at + length) === base
+    if (buffer[at + i] !== code) return false
+  }
+  return length === base.length
+}
+
+/** Is this the last part of the entry's name, in UTF-8? */
+export function isNamedAlike(
+  buffer: Buffer,
+  offset: number,
+  { bytes, baseAt, baseEnd }: NameReader,
+): boolean {
+  const flags = buffer[offset] as number
+  const length = buffer.readUInt16LE(offset + 1)
+  if ((flags & NAME_IS_UTF16) !== 0 || length !== baseEnd - baseAt) return false
+  const at = offset + HEAD_BYTES + ((flags & HAS_REST) === 0 ? 0 : 4)
+  return buffer.compare(bytes, baseAt, baseEnd, at, at + length) === 0
 }
 
 /** A record where it lies; reads only what is asked for. */

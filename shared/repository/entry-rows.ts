@@ -29,6 +29,9 @@ interface Segment {
   readonly times: BigInt64Array
 }
 
+/** Times of a row. */
+const TIMES = 3
+
 export class EntryRows {
   readonly #segments: Segment[] = []
   readonly #free: number[] = []
@@ -42,24 +45,36 @@ export class EntryRows {
     return this.#next
   }
 
-  add(data: RowData): number {
+  /** A row that is to be put at once. */
+  add(): number {
     const row = this.#free.pop() ?? this.#next++
     if (row >= this.#room) this.#makeRoom()
-    this.put(row, data)
     this.size += 1
     return row
   }
 
   put(row: number, data: RowData): void {
-    const { numbers, sizes, times } = this.#segment(row)
+    this.putNumbers(row, data)
+    const { times } = this.#segment(row)
+    const i = (row % SEGMENT_ROWS) * TIMES
+    times[i] = data.mtimeNs
+    times[i + 1] = data.ctimeNs
+    times[i + 2] = data.inode
+  }
+
+  /** As `put`, but for the times. */
+  putNumbers(row: number, data: Omit<RowData, 'mtimeNs' | 'ctimeNs' | 'inode'>): void {
+    const { numbers, sizes } = this.#segment(row)
     const i = row % SEGMENT_ROWS
     numbers[i * 3] = data.directory
     numbers[i * 3 + 1] = data.kind
     numbers[i * 3 + 2] = data.address
     sizes[i] = data.sizeBytes
-    times[i * 3] = data.mtimeNs
-    times[i * 3 + 1] = data.ctimeNs
-    times[i * 3 + 2] = data.inode
+  }
+
+  /** @param from mtime, ctime and inode. */
+  putTimes(row: number, from: BigInt64Array): void {
+    this.#segment(row).times.set(from, (row % SEGMENT_ROWS) * TIMES)
   }
 
   get(row: number): RowData {
@@ -70,9 +85,9 @@ export class EntryRows {
       kind: this.kind(row),
       address: this.address(row),
       sizeBytes: sizes[i] as number,
-      mtimeNs: times[i * 3] as bigint,
-      ctimeNs: times[i * 3 + 1] as bigint,
-      inode: times[i * 3 + 2] as bigint,
+      mtimeNs: times[i * TIMES] as bigint,
+      ctimeNs: times[i * TIMES + 1] as bigint,
+      inode: times[i * TIMES + 2] as bigint,
     }
   }
 
@@ -90,6 +105,10 @@ export class EntryRows {
 
   sizeBytes(row: number): number {
     return this.#segment(row).sizes[row % SEGMENT_ROWS] as number
+  }
+
+  ctimeNs(row: number): bigint {
+    return this.#segment(row).times[(row % SEGMENT_ROWS) * TIMES + 1] as bigint
   }
 
   isUsed(row: number): boolean {
@@ -124,7 +143,7 @@ function newSegment(rows: number): Segment {
   return {
     numbers: new Uint32Array(3 * rows),
     sizes: new Float64Array(rows),
-    times: new BigInt64Array(3 * rows),
+    times: new BigInt64Array(TIMES * rows),
   }
 }
 

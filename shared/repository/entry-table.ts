@@ -6,12 +6,23 @@ import { ByteHeap, offsetOf, roundedUp } from './byte-heap.ts'
 import { FrameRegistry, findInList, idHashes, readChunks } from './chunk-list.ts'
 import type { ChunkRef, Entry, StoredChunk } from './entry.ts'
 import { entryOf } from './entry-of-row.ts'
-import { RecordView, planRecord, writeRecord } from './entry-record.ts'
+import {
+  RecordView,
+  isNamed,
+  isNamedAlike,
+  planRecord,
+  recordHasRest,
+  usualRecordBytes,
+  writeRecord,
+  writeUsualRecord,
+} from './entry-record.ts'
 import { EntryRows } from './entry-rows.ts'
 import { KindRegistry } from './kind-registry.ts'
+import { hashName, hashReadName, splitName } from './name-hash.ts'
 import { isAtOrBelow } from './names-below.ts'
 import { NumberIndex } from './number-index.ts'
 import { PathRegistry } from './path-registry.ts'
+import type { UsualLine } from './usual-line.ts'
 
 /** What readers of a manifest's entries need; a Map will do, too. */
 export interface Entries {
@@ -38,6 +49,8 @@ export class EntryTable implements Entries {
   /** The entry that was made last: whoever looks at one mostly asks for it by its name next. */
   #lastName: string | undefined
   #lastRow = 0
+  /** The row that was last found by its name. */
+  #lastFound = -1
 
   static of(entries: Iterable<Entry>): EntryTable {
     const table = new EntryTable()
@@ -86,11 +99,12 @@ export class EntryTable implements Entries {
 
   /** As the entry says it, of a row that is used. */
   hardLinkOfAt(row: number): string | undefined {
-    return this.#record(row).rest.hardLinkOf
+    return this.#hasRest(row) ? this.#record(row).rest.hardLinkOf : undefined
   }
 
   /** As the entry says them, of a row that is used. */
   attributesAt(row: number): Entry['attributes'] {
+    if (!this.#hasRest(row)) return undefined
     const { attributes } = this.#record(row).rest
     return attributes && Object.fromEntries(attributes)
   }
@@ -98,7 +112,12 @@ export class EntryTable implements Entries {
   /** The directories that entries lie in, each once; '' for declared paths. */
   parents(): Set<string> {
     const numbers = new Set<number>()
-    for (const row of this.rows()) numbers.add(this.#rows.directory(row))
+    let last = -1
+    for (const row of this.rows()) {
+      const directory = this.#rows.directory(row)
+      if (directory !== last) numbers.add(directory)
+      last = directory
+    }
     return new Set([...numbers].map((number) => this.#paths.at(number)))
   }
 
@@ -106,13 +125,23 @@ export class EntryTable implements Entries {
   rowOf(name: string): number | undefined {
     if (this.#rows.size === 0) return undefined
     if (name === this.#lastName) return this.#lastRow
-    const [path, base] = split(name)
+    const [path, base] = splitName(name)
     const directory = this.#paths.find(path)
     if (directory === undefined) return undefined
-    return this.#byName.find(
-      hashName(directory, base),
-      (row) => this.#rows.directory(row) === directory && this.#record(row).baseName === base,
+    // Whoever goes through a volume comes to entries in the order in which they were added.
+    const next = this.#lastFound + 1
+    if (next < this.#rows.end && this.#isAt(next, directory, base)) return (this.#lastFound = next)
+    const found = this.#byName.find(hashName(directory, base), (row) =>
+      this.#isAt(row, directory, base),
     )
+    if (found !== undefined) this.#lastFound = found
+    return found
+  }
+
+  #isAt(row: number, directory: number, base: string): boolean {
+    if (this.#rows.directory(row) !== directory) return false
+    const address = this.#rows.address(row)
+    return isNamed(this.#heap.bufferOf(address), offsetOf(address), base)
   }
 
   /** The entry of a row that is used. */
@@ -153,7 +182,7 @@ export class EntryTable implements Entries {
 
   /** Adds an entry, or puts it in the place of the one with its name. Returns its row. */
   set(entry: Entry): number {
-    const [path, base] = split(entry.name)
+    const [path, base] = splitName(entry.name)
     const known = this.rowOf(entry.name)
     const plan = planRecord(base, entry)
     const address = this.#roomFor(known, plan.bytes)
@@ -167,14 +196,32 @@ export class EntryTable implements Entries {
       ctimeNs: BigInt.asIntN(64, entry.ctimeNs),
       inode: BigInt.asIntN(64, entry.inode),
     }
-    if (known === undefined) {
-      const row = this.#rows.add(data)
-      this.#byName.add(hashName(data.directory, base), row)
-      return row
-    }
-    this.#rows.put(known, data)
-    this.#collectGarbage()
-    return known
+    const row = known ?? this.#rows.add()
+    this.#rows.put(row, data)
+    if (known === undefined) this.#byName.add(hashName(data.directory, base), row)
+    else this.#collectGarbage()
+    return row
+  }
+
+  /** As `set`, of an entry as its line says it. */
+  setUsual(line: UsualLine): void {
+    const { name, sizeBytes, times } = line
+    const directory = this.#paths.add(name.directory)
+    const hash = hashReadName(directory, name)
+    const known = this.#byName.find(hash, (row) => {
+      const address = this.#rows.address(row)
+      return (
+        this.#rows.directory(row) === directory &&
+        isNamedAlike(this.#heap.bufferOf(address), offsetOf(address), name)
+      )
+    })
+    const address = this.#roomFor(known, usualRecordBytes(line))
+    writeUsualRecord(this.#heap.bufferOf(address), offsetOf(address), line, this.#frames)
+    const row = known ?? this.#rows.add()
+    this.#rows.putNumbers(row, { directory, kind: this.#kinds.add(line), address, sizeBytes })
+    this.#rows.putTimes(row, times)
+    if (known === undefined) this.#byName.add(hash, row)
+    else this.#collectGarbage()
   }
 
   delete(name: string): boolean {
@@ -230,6 +277,11 @@ export class EntryTable implements Entries {
     return entryOf(name, data, this.#kinds.at(data.kind), record, chunks)
   }
 
+  #hasRest(row: number): boolean {
+    const address = this.#rows.address(row)
+    return recordHasRest(this.#heap.bufferOf(address), offsetOf(address))
+  }
+
   #nameOf(row: number, { baseName }: RecordView): string {
     const path = this.#paths.at(this.#rows.directory(row))
     return path === '' ? baseName : `${path}/${baseName}`
@@ -264,7 +316,7 @@ export class EntryTable implements Entries {
     this.#usedBytes = 0
     for (const row of this.rows()) {
       const entry = this.at(row)
-      const [path, base] = split(entry.name)
+      const [path, base] = splitName(entry.name)
       const plan = planRecord(base, entry)
       const address = heap.allocate(plan.bytes)
       writeRecord(heap.bufferOf(address), offsetOf(address), plan, entry, frames)
@@ -283,17 +335,4 @@ export class EntryTable implements Entries {
 /** The table itself where it is one, else one of these entries. */
 export function tableOf(entries: Entries): EntryTable {
   return entries instanceof EntryTable ? entries : EntryTable.of(entries.values())
-}
-
-/** The directory's path and the last part. */
-function split(name: string): [string, string] {
-  const slash = name.lastIndexOf('/')
-  return slash < 0 ? ['', name] : [name.slice(0, slash), name.slice(slash + 1)]
-}
-
-/** FNV-1a over the directory's number and the name's code units. */
-function hashName(directory: number, base: string): number {
-  let hash = Math.imul(0x811c9dc5 ^ directory, 0x01000193)
-  for (let i = 0; i < base.length; i += 1) hash = Math.imul(hash ^ base.charCodeAt(i), 0x01000193)
-  return (hash ^ (hash >>> 15)) >>> 0
 }

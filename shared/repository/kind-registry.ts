@@ -1,6 +1,17 @@
 /** What entries have in common, each combination kept once: a volume has few of them, however many its files. */
 import type { Entry } from './entry.ts'
 
+/** What an entry says of its kind. */
+interface KindFields {
+  readonly type: Entry['type']
+  readonly mode: number
+  readonly uid: number
+  readonly gid: number
+  readonly stale?: boolean
+  readonly unstable?: boolean
+  readonly database?: boolean
+}
+
 export interface Kind {
   readonly type: Entry['type']
   readonly mode: number
@@ -26,11 +37,8 @@ export class KindRegistry {
   }
 
   /** The number of an entry's kind, which is added if it is new. */
-  add(entry: Entry): number {
-    const { type, mode, uid, gid } = entry
-    const stale = entry.stale === true
-    const unstable = entry.type === 'file' && entry.unstable === true
-    const database = entry.type === 'file' && entry.database === true
+  add(entry: KindFields): number {
+    const { type, mode, uid, gid, stale = false, unstable = false, database = false } = entry
     const usual = !stale && !unstable && !database
     const last = this.#kinds[this.#last]
     if (usual && last?.usual === true && isAlike(last, entry)) return this.#last
@@ -43,6 +51,6 @@ export class KindRegistry {
   }
 }
 
-function isAlike(kind: Kind, { type, mode, uid, gid }: Entry): boolean {
+function isAlike(kind: Kind, { type, mode, uid, gid }: KindFields): boolean {
   return kind.type === type && kind.mode === mode && kind.uid === uid && kind.gid === gid
 }

@@ -4,7 +4,11 @@ import { CorruptObjectError } from '../errors.ts'
 import type { ChunkRef, Entry, Fault, PackedFrame } from './entry.ts'
 import { MAX_FRAME_BYTES } from './frame.ts'
 import { SELF } from './manifest.ts'
-import { usualFile } from './usual-line.ts'
+import type { FrameAt } from './usual-line.ts'
+import { UsualLine } from './usual-line.ts'
+import { MAX_PART_BYTES } from './name-reader.ts'
+
+const LINE_END = 0x0a
 
 const Count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(Number.MAX_SAFE_INTEGER))
 const InFrame = v.pipe(Count, v.maxValue(MAX_FRAME_BYTES))
@@ -67,8 +71,6 @@ export const HeadLine = v.object({
   packs: v.array(v.pipe(v.string(), v.regex(/^([0-9a-f]{32}|v[1-9]\d{0,11}|\.)$/))),
 })
 
-/** No file system has longer names. */
-const MAX_PART_BYTES = 4096
 /** A lone surrogate that stands for no byte. */
 const NO_BYTE =
   /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udc7f\udd00-\udfff]/
@@ -88,8 +90,9 @@ function isShort(part: string): boolean {
   return part.length <= MAX_PART_BYTES / 4 || Buffer.byteLength(part) <= MAX_PART_BYTES
 }
 
-/** What a line says. */
+/** What a line says; good until the next one is asked for. */
 export type ManifestLine =
+  | UsualLine
   | { readonly kind: 'entry'; readonly entry: Entry }
   | { readonly kind: 'gone'; readonly name: string }
   | { readonly kind: 'fault'; readonly fault: Fault }
@@ -100,6 +103,10 @@ export class ManifestDecoder {
   readonly #self: string
   readonly #places: Places
   #packs: string[] | undefined
+  readonly #usual = new UsualLine()
+  /** The frame of the last chunk, and the number of its pack: neighbours mostly share it. */
+  #lastFrame: PackedFrame | undefined
+  #lastPack = -1
 
   /**
    * @param self what stands for the object itself: its name as a pack.
@@ -113,8 +120,16 @@ export class ManifestDecoder {
 
   /** Throws `CorruptObjectError`. */
   *decode(block: Buffer): Generator<ManifestLine> {
-    for (const line of linesOf(block)) {
-      const value = parseLine(this.#key, line)
+    for (let at = 0; at < block.length;) {
+      if (this.#packs !== undefined && this.#usual.read(block, at, this.#frameAt)) {
+        yield this.#usual
+        at = this.#usual.end
+        continue
+      }
+      const end = block.indexOf(LINE_END, at)
+      const text = block.toString('utf8', at, end < 0 ? block.length : end)
+      at = end < 0 ? block.length : end + 1
+      const value = parseLine(this.#key, text)
       if (this.#packs === undefined || isObjectWith(value, 'packs')) this.#addPacks(value)
       else if (isObjectWith(value, 'fault'))
         yield { kind: 'fault', fault: expect(this.#key, FaultLine, value).fault }
@@ -134,11 +149,23 @@ export class ManifestDecoder {
   }
 
   #decodeEntry(value: unknown): ManifestLine {
-    const entry = usualFile(value, isSafeName) ?? expect(this.#key, EntryLine, value)
+    const entry = expect(this.#key, EntryLine, value)
     if (entry.type === 'gone') return { kind: 'gone', name: entry.name }
     if (entry.type !== 'file') return { kind: 'entry', entry }
     const chunks = decodeChunks(this.#key, entry, this.#packs ?? [], this.#places)
     return { kind: 'entry', entry: { ...entry, chunks } }
+  }
+
+  readonly #frameAt: FrameAt = (packNumber, offset, storedBytes, plainBytes) => {
+    const last = this.#lastFrame
+    const isLast =
+      last?.offset === offset && last.storedBytes === storedBytes && last.plainBytes === plainBytes
+    if (isLast && packNumber === this.#lastPack) return last
+    const pack = this.#packs?.[packNumber]
+    if (pack === undefined) return undefined
+    this.#lastPack = packNumber
+    this.#lastFrame = this.#places.add({ pack, offset, storedBytes, plainBytes })
+    return this.#lastFrame
   }
 }
 
@@ -157,16 +184,6 @@ export class Places {
 
 function isObjectWith(value: unknown, key: string): boolean {
   return typeof value === 'object' && value !== null && key in value
-}
-
-/** Of the block as a whole: a Buffer for each line costs more than to read it. */
-function* linesOf(block: Buffer): Generator<string> {
-  const text = block.toString()
-  for (let from = 0; from < text.length;) {
-    const end = text.indexOf('\n', from)
-    yield text.slice(from, end < 0 ? text.length : end)
-    from = end < 0 ? text.length : end + 1
-  }
 }
 
 function parseLine(key: string, line: string): unknown {

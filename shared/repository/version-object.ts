@@ -16,6 +16,7 @@ import type { VersionRecord } from './log-record.ts'
 import { versionKey } from './object-keys.ts'
 import { MAGIC, encodeTail } from './object-file.ts'
 import { INLINE_PACK } from './pack-writer.ts'
+import { UsualLine } from './usual-line.ts'
 import type { LoggedRecord, VersionLog } from './version-log.ts'
 import { requireOpened, requireRecord } from './version-log.ts'
 
@@ -118,7 +119,8 @@ export async function applyDelta(
   const faults: Fault[] = []
   for await (const lines of blocks)
     for (const line of lines)
-      if (line.kind === 'entry') entries.set(line.entry)
+      if (line instanceof UsualLine) entries.setUsual(line)
+      else if (line.kind === 'entry') entries.set(line.entry)
       else if (line.kind === 'gone') entries.delete(line.name)
       else faults.push(line.fault)
   return faults

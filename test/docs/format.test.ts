@@ -117,11 +117,10 @@ describe('the examples', () => {
       })),
     )
     const lines = new ManifestDecoder('v3', 'v3').decode(Buffer.from(manifests[1] ?? ''))
-    const named = [...lines].flatMap((line) =>
-      line.kind === 'entry' && line.entry.type === 'file'
-        ? line.entry.chunks.filter((c): c is StoredChunk => 'id' in c)
-        : [],
-    )
+    const named: StoredChunk[] = []
+    for (const line of lines)
+      if (line.kind === 'entry' && line.entry.type === 'file')
+        named.push(...line.entry.chunks.filter((c): c is StoredChunk => 'id' in c))
     expect(named).toHaveLength(3)
     expect(listed).toEqual(expect.arrayContaining(named))
   })

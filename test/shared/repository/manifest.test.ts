@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { CorruptObjectError } from '../../../shared/errors.ts'
-import type { Entry } from '../../../shared/repository/entry.ts'
+import type { Entry, Fault } from '../../../shared/repository/entry.ts'
 import { EntryTable } from '../../../shared/repository/entry-table.ts'
 import type { ManifestDelta } from '../../../shared/repository/manifest.ts'
 import { encodeManifest } from '../../../shared/repository/manifest.ts'
@@ -19,13 +19,14 @@ const blocksOf = (delta: Partial<ManifestDelta>, self: string) => [
 /** All that blocks say, of an object that is v7. */
 function decodeBlocks(key: string, blocks: readonly Buffer[]) {
   const decoder = new ManifestDecoder(key, 'v7')
-  const lines = blocks.flatMap((block) => [...decoder.decode(block)])
+  const said = { changed: [] as Entry[], gone: [] as string[], faults: [] as Fault[] }
+  for (const block of blocks)
+    for (const line of decoder.decode(block))
+      if (line.kind === 'entry') said.changed.push(line.entry)
+      else if (line.kind === 'gone') said.gone.push(line.name)
+      else said.faults.push(line.fault)
   decoder.end()
-  return {
-    changed: lines.flatMap((line) => (line.kind === 'entry' ? [line.entry] : [])),
-    gone: lines.flatMap((line) => (line.kind === 'gone' ? [line.name] : [])),
-    faults: lines.flatMap((line) => (line.kind === 'fault' ? [line.fault] : [])),
-  }
+  return said
 }
 
 /** As it is read once the object is v7: what lay "inline" lies there. */
