@@ -53,25 +53,29 @@ export class LineReader {
     const seconds = this.#number(from, middle)
     if (end === from || middle - from > COUNT_DIGITS || seconds > MAX_SECONDS) this.isSound = false
     // Below 2^47, however large the seconds: they are multiplied in two parts.
-    const upper = Math.floor(seconds / 65_536) * 1e9
-    const lower = (seconds % 65_536) * 1e9 + this.#number(middle, end)
-    const low = (upper % 65_536) * 65_536 + lower
+    const tops = Math.floor(seconds / 65_536)
+    const upper = tops * 1e9
+    const high = Math.floor(upper / 65_536)
+    const lower = (seconds - tops * 65_536) * 1e9 + this.#number(middle, end)
+    const low = (upper - high * 65_536) * 65_536 + lower
     into[2 * index + LOW] = low >>> 0
-    into[2 * index + 1 - LOW] = Math.floor(upper / 65_536) + Math.floor(low / 2 ** 32)
+    into[2 * index + 1 - LOW] = high + Math.floor(low / 2 ** 32)
   }
 
   /** Hex digits, as lower case has them, of so many bytes. */
   hex(into: Buffer, offset: number, length: number): void {
     const { bytes, at } = this
-    let unsound = at + 2 * length > bytes.length ? -1 : 0
-    for (let i = 0; unsound === 0 && i < length; i += 1) {
-      const high = HEX[bytes[at + 2 * i] as number] as number
-      const low = HEX[bytes[at + 2 * i + 1] as number] as number
-      if ((high | low) < 0) unsound = -1
-      into[offset + i] = (high << 4) | low
-    }
-    if (unsound !== 0) this.isSound = false
     this.at = at + 2 * length
+    if (this.at > bytes.length) this.isSound = false
+    if (!this.isSound) return
+    let all = 0
+    for (let i = 0, from = at; i < length; i += 1, from += 2) {
+      const high = HEX[bytes[from] as number] as number
+      const byte = (high << 4) | (HEX[bytes[from + 1] as number] as number)
+      all |= byte
+      into[offset + i] = byte
+    }
+    if (all < 0) this.isSound = false
   }
 
   #endOfDigits(): number {
