@@ -2,26 +2,18 @@
  * Entries by name, as a Map has them, in some 130 bytes each instead of a thousand: a volume of a million files must
  * not cost its sidecar a gigabyte. An entry that is read is made anew each time.
  */
-import { ByteHeap, offsetOf, roundedUp } from './byte-heap.ts'
 import { FrameRegistry, findInList, idHashes, readChunks } from './chunk-list.ts'
 import type { ChunkRef, Entry, StoredChunk } from './entry.ts'
 import { entryOf } from './entry-of-row.ts'
-import {
-  RecordView,
-  isNamed,
-  isNamedAlike,
-  planRecord,
-  recordHasRest,
-  usualRecordBytes,
-  writeRecord,
-  writeUsualRecord,
-} from './entry-record.ts'
+import type { RecordView } from './entry-record.ts'
+import { planRecord } from './entry-record.ts'
 import { EntryRows } from './entry-rows.ts'
 import { KindRegistry } from './kind-registry.ts'
 import { hashName, hashReadName, splitName } from './name-hash.ts'
 import { isAtOrBelow } from './names-below.ts'
 import { NumberIndex } from './number-index.ts'
 import { PathRegistry } from './path-registry.ts'
+import { RecordHeap } from './record-heap.ts'
 import type { UsualLine } from './usual-line.ts'
 
 /** What readers of a manifest's entries need; a Map will do, too. */
@@ -34,16 +26,11 @@ export interface Entries {
   [Symbol.iterator](): IterableIterator<[string, Entry]>
 }
 
-/** Bytes of records that are used no more, below which the heap is not built anew. */
-const MIN_GARBAGE_BYTES = 1024 * 1024
-
 export class EntryTable implements Entries {
   readonly #rows = new EntryRows()
   #byName = new NumberIndex()
-  #heap = new ByteHeap()
+  #records = new RecordHeap()
   #frames = new FrameRegistry()
-  #usedBytes = 0
-  #garbageBytes = 0
   #paths = new PathRegistry()
   readonly #kinds = new KindRegistry()
   /** The entry that was made last: whoever looks at one mostly asks for it by its name next. */
@@ -140,8 +127,7 @@ export class EntryTable implements Entries {
 
   #isAt(row: number, directory: number, base: string): boolean {
     if (this.#rows.directory(row) !== directory) return false
-    const address = this.#rows.address(row)
-    return isNamed(this.#heap.bufferOf(address), offsetOf(address), base)
+    return this.#records.isNamed(this.#rows.address(row), base)
   }
 
   /** The entry of a row that is used. */
@@ -184,13 +170,15 @@ export class EntryTable implements Entries {
   set(entry: Entry): number {
     const [path, base] = splitName(entry.name)
     const known = this.rowOf(entry.name)
-    const plan = planRecord(base, entry)
-    const address = this.#roomFor(known, plan.bytes)
-    writeRecord(this.#heap.bufferOf(address), offsetOf(address), plan, entry, this.#frames)
     const data = {
       directory: this.#paths.add(path),
       kind: this.#kinds.add(entry),
-      address,
+      address: this.#records.write(
+        planRecord(base, entry),
+        entry,
+        this.#frames,
+        known === undefined ? undefined : this.#rows.address(known),
+      ),
       sizeBytes: entry.type === 'file' ? entry.sizeBytes : 0,
       mtimeNs: BigInt.asIntN(64, entry.mtimeNs),
       ctimeNs: BigInt.asIntN(64, entry.ctimeNs),
@@ -208,15 +196,14 @@ export class EntryTable implements Entries {
     const { name, sizeBytes, times } = line
     const directory = this.#paths.add(name.directory)
     const hash = hashReadName(directory, name)
-    const known = this.#byName.find(hash, (row) => {
-      const address = this.#rows.address(row)
-      return (
+    const known = this.#byName.find(
+      hash,
+      (row) =>
         this.#rows.directory(row) === directory &&
-        isNamedAlike(this.#heap.bufferOf(address), offsetOf(address), name)
-      )
-    })
-    const address = this.#roomFor(known, usualRecordBytes(line))
-    writeUsualRecord(this.#heap.bufferOf(address), offsetOf(address), line, this.#frames)
+        this.#records.isNamedAlike(this.#rows.address(row), name),
+    )
+    const before = known === undefined ? undefined : this.#rows.address(known)
+    const address = this.#records.writeUsual(line, this.#frames, before)
     const row = known ?? this.#rows.add()
     this.#rows.putNumbers(row, { directory, kind: this.#kinds.add(line), address, sizeBytes })
     this.#rows.putTimes(row, times)
@@ -228,7 +215,7 @@ export class EntryTable implements Entries {
     const row = this.rowOf(name)
     if (row === undefined) return false
     if (row === this.#lastRow) this.#lastName = undefined
-    this.#discard(row)
+    this.#records.discard(this.#rows.address(row))
     this.#byName.remove(this.#nameHash(row), row)
     this.#rows.remove(row)
     this.#collectGarbage()
@@ -277,56 +264,36 @@ export class EntryTable implements Entries {
     return entryOf(name, data, this.#kinds.at(data.kind), record, chunks)
   }
 
-  #hasRest(row: number): boolean {
-    const address = this.#rows.address(row)
-    return recordHasRest(this.#heap.bufferOf(address), offsetOf(address))
-  }
-
   #nameOf(row: number, { baseName }: RecordView): string {
     const path = this.#paths.at(this.#rows.directory(row))
     return path === '' ? baseName : `${path}/${baseName}`
   }
 
   #record(row: number): RecordView {
-    const address = this.#rows.address(row)
-    return new RecordView(this.#heap.bufferOf(address), offsetOf(address))
+    return this.#records.at(this.#rows.address(row))
+  }
+
+  #hasRest(row: number): boolean {
+    return this.#records.hasRest(this.#rows.address(row))
   }
 
   #nameHash(row: number): number {
     return hashName(this.#rows.directory(row), this.#record(row).baseName)
   }
 
-  /** The place of a row's record where the new one is as long, else a new one. */
-  #roomFor(row: number | undefined, bytes: number): number {
-    if (row !== undefined && this.#record(row).heapBytes === roundedUp(bytes))
-      return this.#rows.address(row)
-    if (row !== undefined) this.#discard(row)
-    this.#usedBytes += roundedUp(bytes)
-    return this.#heap.allocate(bytes)
-  }
-
-  #discard(row: number): void {
-    this.#garbageBytes += this.#record(row).heapBytes
-  }
-
   /** Copies what is used to a new heap once as much again is not: frames and paths that nothing refers to go with it. */
   #collectGarbage(): void {
-    if (this.#garbageBytes < Math.max(MIN_GARBAGE_BYTES, this.#usedBytes / 2)) return
-    const [heap, frames, paths] = [new ByteHeap(), new FrameRegistry(), new PathRegistry()]
-    this.#usedBytes = 0
+    if (!this.#records.isWasteful) return
+    const [records, frames, paths] = [new RecordHeap(), new FrameRegistry(), new PathRegistry()]
     for (const row of this.rows()) {
       const entry = this.at(row)
       const [path, base] = splitName(entry.name)
-      const plan = planRecord(base, entry)
-      const address = heap.allocate(plan.bytes)
-      writeRecord(heap.bufferOf(address), offsetOf(address), plan, entry, frames)
+      const address = records.write(planRecord(base, entry), entry, frames, undefined)
       this.#rows.put(row, { ...this.#rows.get(row), address, directory: paths.add(path) })
-      this.#usedBytes += roundedUp(plan.bytes)
     }
-    this.#heap = heap
+    this.#records = records
     this.#frames = frames
     this.#paths = paths
-    this.#garbageBytes = 0
     this.#byName = new NumberIndex()
     for (const row of this.rows()) this.#byName.add(this.#nameHash(row), row)
   }

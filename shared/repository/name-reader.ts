@@ -25,29 +25,27 @@ export class NameReader {
   #directoryBytes: Buffer = Buffer.alloc(0)
   #directoryAt = 0
   #directoryLength = 0
+  #isAllAscii = true
 
   /** Reads the name that begins there, up to its quotation mark; false: it has escapes, or is none that may be. */
   read(bytes: Buffer, from: number): boolean {
     const known = this.#isInSameDirectory(bytes, from) ? from + this.#directoryLength : from
-    let part = known
-    let isAscii = true
-    let isAllAscii = true
-    for (let at = known; ; at += 1) {
-      const byte = bytes[at]
-      if (byte === undefined || byte < SPACE || byte === BACKSLASH) return false
-      if (byte >= FIRST_BEYOND_ASCII) isAllAscii = isAscii = false
-      if (byte !== QUOTE && byte !== SLASH) continue
-      if (!isPart(bytes, part, at) || (part === from && !isRoot(bytes, part, at))) return false
-      if (byte === QUOTE) {
-        if (!isAllAscii && !isUtf8(bytes.subarray(known, at))) return false
-        if (part !== known) this.#enter(bytes, from, part)
-        else if (part === from) this.#enter(bytes, from, from)
-        this.#found(bytes, part, at, isAscii)
-        return true
-      }
-      part = at + 1
-      isAscii = true
+    let base = known
+    this.#isAllAscii = true
+    let end = this.#endOfPart(bytes, base)
+    if (known === from && !isRoot(bytes, from, end)) return false
+    while (bytes[end] === SLASH) {
+      if (!isPart(bytes, base, end)) return false
+      base = end + 1
+      end = this.#endOfPart(bytes, base)
     }
+    if (bytes[end] !== QUOTE || !isPart(bytes, base, end)) return false
+    if (!this.#isAllAscii && !isUtf8(bytes.subarray(known, end))) return false
+    if (base !== known || base === from) this.#enter(bytes, from, base)
+    this.bytes = bytes
+    this.baseAt = base
+    this.baseEnd = end
+    return true
   }
 
   get baseName(): string {
@@ -69,11 +67,17 @@ export class NameReader {
     this.#directoryLength = base - from
   }
 
-  #found(bytes: Buffer, baseAt: number, baseEnd: number, isAscii: boolean): void {
-    this.bytes = bytes
-    this.baseAt = baseAt
-    this.baseEnd = baseEnd
+  #endOfPart(bytes: Buffer, from: number): number {
+    let at = from
+    let isAscii = true
+    for (; at < bytes.length; at += 1) {
+      const byte = bytes[at] as number
+      if (byte === SLASH || byte === QUOTE || byte === BACKSLASH || byte < SPACE) break
+      if (byte >= FIRST_BEYOND_ASCII) isAscii = false
+    }
     this.isAscii = isAscii
+    if (!isAscii) this.#isAllAscii = false
+    return at
   }
 }
 
