@@ -2,7 +2,7 @@
 import type { FramePieces } from './pieces.ts'
 
 /** A pack, which is full at 8 MiB, comes in two: with larger requests a restore of many files takes more than 200 MiB. */
-const RANGE_BYTES = 5 * 1024 * 1024
+export const RANGE_BYTES = 5 * 1024 * 1024
 /** Bytes that nobody asked for are read along when they are fewer than this: cheaper than another request. */
 const GAP_BYTES = 64 * 1024
 

@@ -3,13 +3,14 @@
  *
  *   plan → pieces by frame → ranges → fetched bodies → jobs → writers → whole files
  *
- * Memory: `AHEAD` bodies that are on their way or wait, and one for each job of the writers; of decoded frames, one for
- * each writer.
+ * Memory: `AHEAD` bodies that are on their way or wait, and one for each job of the writers, which are used again; of
+ * decoded frames, one for each writer.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { CorruptObjectError } from '../../shared/errors.ts'
 import type { FileEntry } from '../../shared/repository/entry.ts'
 import { packKey } from '../../shared/repository/object-keys.ts'
+import { BodyRooms } from './body-rooms.ts'
 import type { FetchRange } from './fetch-ranges.ts'
 import type { FrameJob, JobPiece } from './frame-job.ts'
 import type { FrameWriters } from './frame-writers.ts'
@@ -35,6 +36,7 @@ export interface Placing {
 
 interface Fetched {
   readonly range: FetchRange
+  readonly room: Buffer | undefined
   readonly body: Promise<Buffer | undefined>
 }
 
@@ -43,6 +45,7 @@ export class FilePipeline {
   readonly #writers: FrameWriters
   readonly #parts: PartFiles
   readonly #placing: Placing
+  readonly #rooms = new BodyRooms()
   readonly #fetching: Fetched[] = []
   readonly #jobs = new Set<Promise<void>>()
   #failure: { readonly error: unknown } | undefined
@@ -75,9 +78,11 @@ export class FilePipeline {
   }
 
   #fetch(range: FetchRange): void {
-    const body = this.#reader.range(range.pack, range.offset, range.end)
+    const { pack, offset, end } = range
+    const room = this.#rooms.take(end - offset)
+    const body = this.#reader.range(pack, offset, end, room)
     body.catch(() => undefined) // seen when it is its turn
-    this.#fetching.push({ range, body })
+    this.#fetching.push({ range, room, body })
   }
 
   async #drain(): Promise<void> {
@@ -89,9 +94,10 @@ export class FilePipeline {
   async #writeNext(): Promise<void> {
     const next = this.#fetching.shift()
     if (next === undefined) return
-    const { range } = next
+    const { range, room } = next
     const body = await next.body
-    if (body !== undefined) return this.#submit(range.pack, body, range.offset, range.frames)
+    if (room !== undefined && body?.buffer !== room.buffer) this.#rooms.giveBack(room.buffer)
+    if (body !== undefined) return this.#submit(range.pack, body, range.offset, range.frames, room)
     for (const each of range.frames) await this.#writeMoved(each)
   }
 
@@ -118,13 +124,14 @@ export class FilePipeline {
     body: Buffer,
     offset: number,
     frames: readonly FramePieces[],
+    room?: Buffer,
   ): Promise<void> {
     while (this.#jobs.size >= this.#writers.jobs) await Promise.race(this.#jobs)
     this.#throwFailure()
     const job = this.#write(
       {
         key: packKey(this.#reader.stream, pack),
-        body: unshared(body),
+        body: unshared(body, room),
         fsync: this.#placing.fsync,
         frames: frames.map(({ frame, pieces }) => ({
           ref: {
@@ -164,7 +171,8 @@ export class FilePipeline {
   }
 
   async #write(job: FrameJob, frames: readonly FramePieces[]): Promise<void> {
-    const { lost, ownersLost } = await this.#writers.run(job)
+    const { lost, ownersLost, memory } = await this.#writers.run(job)
+    this.#rooms.giveBack(memory)
     const why = new Map(lost.map((each) => [each.row, each.why]))
     const foreign = new Set(ownersLost)
     for (const { pieces } of frames)
@@ -187,9 +195,10 @@ export class FilePipeline {
 }
 
 /** Bytes that can be handed to another thread without being copied there. */
-function unshared(body: Buffer): Uint8Array<ArrayBuffer> {
+function unshared(body: Buffer, room: Buffer | undefined): Uint8Array<ArrayBuffer> {
   const { buffer, byteOffset, length } = body
-  if (buffer instanceof ArrayBuffer && buffer.byteLength === length)
+  const isAlone = buffer === room?.buffer || buffer.byteLength === length
+  if (buffer instanceof ArrayBuffer && isAlone)
     return new Uint8Array(buffer, byteOffset, length)
   return new Uint8Array(body)
 }

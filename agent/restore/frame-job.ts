@@ -61,6 +61,11 @@ export interface JobOutcome {
   readonly ownersLost: readonly number[]
 }
 
+/** What became of a job, and the memory in which its body lay, to be used again. */
+export interface DoneJob extends JobOutcome {
+  readonly memory: ArrayBuffer
+}
+
 /** Throws `FileRefusedError`; damage is told in the outcome. */
 export function runFrameJob({ key, body, frames, fsync }: FrameJob, vault: Vault): JobOutcome {
   const lost: { row: number; why: string }[] = []

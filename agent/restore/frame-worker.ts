@@ -2,13 +2,13 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import type { VaultParts } from '../../shared/encryption/vault.ts'
 import { vaultOf } from '../../shared/encryption/vault.ts'
-import type { FrameJob, JobOutcome } from './frame-job.ts'
+import type { DoneJob, FrameJob } from './frame-job.ts'
 import { runFrameJob } from './frame-job.ts'
 import { FileRefusedError } from './file-refused-error.ts'
 
 /** Errors lose their class and their facts between threads. */
 export type FrameAnswer =
-  | { readonly outcome: JobOutcome }
+  | { readonly done: DoneJob }
   | { readonly row: number; readonly refused: SystemFacts }
   | { readonly failure: unknown }
 
@@ -17,14 +17,13 @@ type SystemFacts = Pick<NodeJS.ErrnoException, 'message' | 'code' | 'syscall' | 
 const vault = vaultOf(workerData as VaultParts | undefined)
 
 parentPort?.on('message', (job: FrameJob) => {
-  parentPort?.postMessage(answerTo(job), [])
-  // At once, and not when the garbage collector comes to it.
-  job.body.buffer.transfer(0)
+  const answer = answerTo(job)
+  parentPort?.postMessage(answer, 'done' in answer ? [answer.done.memory] : [])
 })
 
 function answerTo(job: FrameJob): FrameAnswer {
   try {
-    return { outcome: runFrameJob(job, vault) }
+    return { done: { ...runFrameJob(job, vault), memory: job.body.buffer } }
   } catch (error) {
     if (!(error instanceof FileRefusedError)) return { failure: error }
     const { message, code, syscall, path, errno } = error.cause as NodeJS.ErrnoException

@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import type { Vault } from '../../shared/encryption/vault.ts'
-import type { FrameJob, JobOutcome } from './frame-job.ts'
+import type { DoneJob, FrameJob } from './frame-job.ts'
 import { runFrameJob } from './frame-job.ts'
 import { FileRefusedError } from './file-refused-error.ts'
 import type { FrameAnswer } from './frame-worker.ts'
@@ -11,7 +11,7 @@ export interface FrameWriters {
   /** Jobs that keep all of them busy. */
   readonly jobs: number
   /** The job's body is not to be used any more. Rejects with `FileRefusedError`. */
-  run(job: FrameJob): Promise<JobOutcome>
+  run(job: FrameJob): Promise<DoneJob>
   /** Ends them; nothing is under way any more when this resolves. */
   close(): Promise<void>
 }
@@ -31,7 +31,7 @@ export function startFrameWriters(vault: Vault, files: number, bytes: number): F
 function sameThread(vault: Vault): FrameWriters {
   return {
     jobs: 1,
-    run: async (job) => runFrameJob(job, vault),
+    run: async (job) => ({ ...runFrameJob(job, vault), memory: job.body.buffer }),
     close: async () => undefined,
   }
 }
@@ -45,7 +45,7 @@ class ThreadWriters implements FrameWriters {
     this.#threads = Array.from({ length: threads }, () => new FrameThread(vault))
   }
 
-  run(job: FrameJob): Promise<JobOutcome> {
+  run(job: FrameJob): Promise<DoneJob> {
     const [least] = this.#threads.toSorted((a, b) => a.waiting - b.waiting)
     return (least as FrameThread).run(job)
   }
@@ -58,7 +58,7 @@ class ThreadWriters implements FrameWriters {
 class FrameThread {
   readonly #worker: Worker
   /** Answers come in the order of the jobs. */
-  readonly #waiting: PromiseWithResolvers<JobOutcome>[] = []
+  readonly #waiting: PromiseWithResolvers<DoneJob>[] = []
   #failure: Error | undefined
 
   constructor({ parts }: Vault) {
@@ -76,9 +76,9 @@ class FrameThread {
     return this.#waiting.length
   }
 
-  run(job: FrameJob): Promise<JobOutcome> {
+  run(job: FrameJob): Promise<DoneJob> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure)
-    const answer = Promise.withResolvers<JobOutcome>()
+    const answer = Promise.withResolvers<DoneJob>()
     this.#waiting.push(answer)
     this.#worker.postMessage(job, [job.body.buffer])
     return answer.promise
@@ -91,7 +91,7 @@ class FrameThread {
 
   #settle(answer: FrameAnswer): void {
     const waiting = this.#waiting.shift()
-    if ('outcome' in answer) waiting?.resolve(answer.outcome)
+    if ('done' in answer) waiting?.resolve(answer.done)
     else if ('failure' in answer) waiting?.reject(answer.failure)
     else waiting?.reject(new FileRefusedError(answer.row, asSystemError(answer.refused)))
   }

@@ -21,11 +21,24 @@ export class ObjectReader {
     this.#patience = patience
   }
 
-  /** Bytes from `offset` up to, not including, `end`. Undefined when there is no such object any more. */
-  async range(pack: string, offset: number, end: number): Promise<Buffer | undefined> {
+  /**
+   * Bytes from `offset` up to, not including, `end`. Undefined when there is no such object any more.
+   * @param room where they may come to lie; not to be used any more when this rejects.
+   */
+  async range(
+    pack: string,
+    offset: number,
+    end: number,
+    room?: Buffer,
+  ): Promise<Buffer | undefined> {
     const key = packKey(this.stream, pack)
-    const range = { offset, lengthBytes: end - offset }
-    const object = await untilReachable(() => this.#store.get(key, range), this.#patience)
+    let free = room
+    const attempt = () => {
+      const range = { offset, lengthBytes: end - offset, room: free }
+      free = undefined // an attempt that failed may still have it
+      return this.#store.get(key, range)
+    }
+    const object = await untilReachable(attempt, this.#patience)
     this.fetchedBytes += object?.body.length ?? 0
     return object?.body
   }

@@ -29,7 +29,13 @@ export function isEmptyRange(range: ByteRange): boolean {
 
 /** Throws a `StoreRefusedError` unless all numbers are whole and not negative. */
 export function checkRange(range: ByteRange | undefined): void {
-  for (const [name, value] of Object.entries(range ?? {}))
+  const { room: _notANumber, ...numbers } = { room: undefined, ...range }
+  for (const [name, value] of Object.entries(numbers))
     if (!Number.isSafeInteger(value) || value < 0)
       throw new StoreRefusedError(`a range with ${name} ${value}: allowed are whole numbers from 0`)
+}
+
+/** The memory that was given for the body, if any. */
+export function roomIn(range: ByteRange | undefined): Buffer | undefined {
+  return range !== undefined && 'room' in range ? range.room : undefined
 }

@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto'
 import { link, lstat, open, readdir, unlink, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
-import { checkRange, resolveRange, type ByteSpan } from './byte-range.ts'
+import { checkRange, resolveRange, roomIn, type ByteSpan } from './byte-range.ts'
 import { parentOf, syncFolder, type DurableFolders } from './durable-folders.ts'
 import { errorCode } from './file-error.ts'
 import {
@@ -111,15 +111,25 @@ export async function readObject(
   try {
     const info = await handle.stat()
     if (!info.isFile()) return undefined
-    const body = await readSpan(handle, resolveRange(range, info.size), path)
+    const span = resolveRange(range, info.size)
+    const lengthBytes = span.end - span.start
+    const room = roomIn(range)
+    const fits = room !== undefined && room.length >= lengthBytes
+    const body = fits ? room.subarray(0, lengthBytes) : Buffer.allocUnsafe(lengthBytes)
+    await readSpan(handle, span, body, path)
     return { body, modifiedAt: info.mtime, sizeBytes: info.size }
   } finally {
     await handle.close()
   }
 }
 
-async function readSpan(handle: FileHandle, span: ByteSpan, path: string): Promise<Buffer> {
-  const body = Buffer.allocUnsafe(span.end - span.start)
+/** @param body as long as the span. */
+async function readSpan(
+  handle: FileHandle,
+  span: ByteSpan,
+  body: Buffer,
+  path: string,
+): Promise<void> {
   for (let done = 0; done < body.length;) {
     const { bytesRead } = await handle.read(body, done, body.length - done, span.start + done)
     if (bytesRead === 0)
@@ -128,7 +138,6 @@ async function readSpan(handle: FileHandle, span: ByteSpan, path: string): Promi
       )
     done += bytesRead
   }
-  return body
 }
 
 export async function deleteObject(root: string, key: string): Promise<void> {

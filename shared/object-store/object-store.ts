@@ -8,8 +8,17 @@ export interface ObjectInfo {
 }
 
 /** Part of an object: the `lengthBytes` from `offset` on, or the last `lastBytes`. */
-export type ByteRange =
-  { readonly offset: number; readonly lengthBytes: number } | { readonly lastBytes: number }
+export type ByteRange = BytesFrom | { readonly lastBytes: number }
+
+interface BytesFrom {
+  readonly offset: number
+  readonly lengthBytes: number
+  /**
+   * Memory in which the body may come to lie, where it is large enough: memory that was used before is many times cheaper than new
+   * one. Whoever gives it away uses it again only when the answer is there, and never where the call fails.
+   */
+  readonly room?: Buffer | undefined
+}
 
 /** What a `get` brings. `modifiedAt` is the server's time; `sizeBytes` is the whole object's size. */
 export interface StoredObject {

@@ -1,12 +1,7 @@
 import { S3Client } from '@aws-sdk/client-s3'
 import { UsageError } from '../errors.ts'
-
-export interface S3Timeouts {
-  /** To connect, each attempt. */
-  readonly connectMs: number
-  /** Without a byte in either direction, each attempt. */
-  readonly idleMs: number
-}
+import type { HttpTimeouts } from './http-connection.ts'
+import { readIntoRooms } from './room-handler.ts'
 
 /** Where a store's objects lie. */
 export interface S3Place {
@@ -28,7 +23,7 @@ export interface S3Connection {
  * S3-compatible stores know neither bucket host names nor the newer checksums.
  * Throws a `UsageError` for an endpoint that is no URL.
  */
-export async function connectS3(timeouts: S3Timeouts): Promise<S3Connection> {
+export async function connectS3(timeouts: HttpTimeouts): Promise<S3Connection> {
   const common = {
     maxAttempts: 3,
     // Bodies are at most a pack; to ask before each costs a round trip and a connection of its own.
@@ -39,7 +34,10 @@ export async function connectS3(timeouts: S3Timeouts): Promise<S3Connection> {
   const configured = await configuredEndpoint(aws)
   const region = await aws.config.region().catch(() => undefined)
   if (configured === undefined) {
-    if (region !== undefined) return { client: aws, endpoint: `AWS ${region}` }
+    if (region !== undefined) {
+      readIntoRooms(aws, timeouts)
+      return { client: aws, endpoint: `AWS ${region}` }
+    }
     throw new UsageError(
       'no AWS region is configured: set AWS_REGION to the one the bucket is in, or AWS_ENDPOINT_URL_S3 to the URL of a store of your own',
     )
@@ -54,6 +52,7 @@ export async function connectS3(timeouts: S3Timeouts): Promise<S3Connection> {
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
   })
+  readIntoRooms(client, timeouts)
   return { client, endpoint: configured.origin }
 }
 

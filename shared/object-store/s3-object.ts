@@ -6,7 +6,7 @@ import {
   type GetObjectCommandOutput,
 } from '@aws-sdk/client-s3'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { checkRange, formatRange, isEmptyRange } from './byte-range.ts'
+import { checkRange, formatRange, isEmptyRange, roomIn } from './byte-range.ts'
 import {
   StoreRefusedError,
   UnreachableError,
@@ -14,6 +14,7 @@ import {
   type StoredObject,
 } from './object-store.ts'
 import { describeFailure } from './s3-error.ts'
+import type { RoomOptions } from './room-handler.ts'
 import type { S3Place } from './s3-client.ts'
 
 /** A conflict (409) is the store's word that another create of this key is under way: it ends at once or never. */
@@ -79,8 +80,9 @@ export async function readObject(
     Key: `${prefix}${key}`,
     Range: formatRange(range),
   })
+  const options: RoomOptions = { room: roomIn(range) }
   try {
-    return await readAnswer(await client.send(get), range, `s3://${bucket}/${prefix}${key}`)
+    return await readAnswer(await client.send(get, options), range, `s3://${bucket}/${prefix}${key}`)
   } catch (error) {
     const { code, status } = describeFailure(error)
     if (status === 404 && code === 'NoSuchKey') return undefined
@@ -131,13 +133,15 @@ async function readAnswer(
 
 /** As the bytes come, into one buffer: the SDK would copy all of them twice, and leave as much for the collector. */
 async function readBody(answer: GetObjectCommandOutput, url: string): Promise<Buffer> {
-  const bytes = Buffer.allocUnsafeSlow(answer.ContentLength ?? 0)
+  let bytes: Buffer | undefined
   let lengthBytes = 0
   for await (const part of (answer.Body ?? []) as AsyncIterable<Buffer>) {
+    if (part.length === answer.ContentLength) return part
+    bytes ??= Buffer.allocUnsafeSlow(answer.ContentLength ?? 0)
     part.copy(bytes, lengthBytes)
     lengthBytes += part.length
   }
-  if (lengthBytes === answer.ContentLength) return bytes
+  if (lengthBytes === answer.ContentLength) return bytes ?? Buffer.alloc(0)
   throw new UnreachableError(
     `cannot read ${url}: ${lengthBytes} bytes came of ${answer.ContentLength ?? 'an unknown number'} announced; try again`,
   )

@@ -1,7 +1,8 @@
 import { HoldfastError } from '../errors.ts'
 import { checkFolder, checkKey, checkPrefix } from './object-key.ts'
 import { AccessDeniedError, type ObjectStore } from './object-store.ts'
-import { connectS3, type S3Place, type S3Timeouts } from './s3-client.ts'
+import type { HttpTimeouts } from './http-connection.ts'
+import { connectS3, type S3Place } from './s3-client.ts'
 import { toS3StoreError } from './s3-error.ts'
 import { listFolders, listObjects } from './s3-listing.ts'
 import { createObject, deleteObject, readObject } from './s3-object.ts'
@@ -10,7 +11,7 @@ export interface S3StoreOptions {
   readonly bucket: string
   /** Within the bucket: empty, or ending in a slash. */
   readonly prefix: string
-  readonly timeouts?: S3Timeouts
+  readonly timeouts?: HttpTimeouts
 }
 
 /**
