@@ -198,7 +198,6 @@ export class FilePipeline {
 function unshared(body: Buffer, room: Buffer | undefined): Uint8Array<ArrayBuffer> {
   const { buffer, byteOffset, length } = body
   const isAlone = buffer === room?.buffer || buffer.byteLength === length
-  if (buffer instanceof ArrayBuffer && isAlone)
-    return new Uint8Array(buffer, byteOffset, length)
+  if (buffer instanceof ArrayBuffer && isAlone) return new Uint8Array(buffer, byteOffset, length)
   return new Uint8Array(body)
 }

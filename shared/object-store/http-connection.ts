@@ -118,7 +118,8 @@ class Answering {
   /** `foreign`: this is no answer to the request, or none that is understood. */
   take(bytes: Buffer): 'more' | 'done' | 'foreign' {
     const body = this.head === undefined ? this.#takeHead(bytes) : bytes
-    if (body === undefined || this.head === undefined) return body === undefined ? 'foreign' : 'more'
+    if (body === undefined || this.head === undefined)
+      return body === undefined ? 'foreign' : 'more'
     const { bodyBytes } = this.head
     if (body.length > bodyBytes - this.#lengthBytes) return 'foreign'
     body.copy(this.#room, this.#lengthBytes)
@@ -135,7 +136,8 @@ class Answering {
     const before = this.#text.length
     this.#text += bytes.toString('latin1', 0, MAX_HEAD_BYTES)
     const end = this.#text.indexOf(END_OF_HEAD)
-    if (end < 0) return this.#text.length < MAX_HEAD_BYTES ? bytes.subarray(bytes.length) : undefined
+    if (end < 0)
+      return this.#text.length < MAX_HEAD_BYTES ? bytes.subarray(bytes.length) : undefined
     const head = parseHead(this.#text.slice(0, end))
     if (head === undefined || head.bodyBytes > this.#room.length) return undefined
     this.head = head

@@ -8,8 +8,19 @@ import { Readable } from 'node:stream'
 import { HttpConnection, type HttpTimeouts, type Server } from './http-connection.ts'
 
 type Handler = S3Client['config']['requestHandler']
-type Request = Parameters<Handler['handle']>[0]
 type Sent = Awaited<ReturnType<Handler['handle']>>
+
+/** What the SDK asks a handler to send. */
+interface Request {
+  readonly method: string
+  readonly protocol: string
+  readonly hostname: string
+  readonly port?: number
+  readonly path: string
+  readonly query: Readonly<Record<string, unknown>>
+  readonly headers: Readonly<Record<string, string>>
+  readonly username?: string
+}
 
 /** What `S3Client.send` hands on. */
 export interface RoomOptions {

@@ -82,7 +82,11 @@ export async function readObject(
   })
   const options: RoomOptions = { room: roomIn(range) }
   try {
-    return await readAnswer(await client.send(get, options), range, `s3://${bucket}/${prefix}${key}`)
+    return await readAnswer(
+      await client.send(get, options),
+      range,
+      `s3://${bucket}/${prefix}${key}`,
+    )
   } catch (error) {
     const { code, status } = describeFailure(error)
     if (status === 404 && code === 'NoSuchKey') return undefined

@@ -86,6 +86,27 @@ function describeGet(open: Open): void {
     expect(found?.modifiedAt).toEqual((await store.get('ten'))?.modifiedAt)
   })
 
+  test('a range comes into the memory that is given for it, where that is large enough', async () => {
+    const store = await open()
+    await store.create('ten', Buffer.from('0123456789'))
+    const room = Buffer.alloc(20, '.')
+    for (const [offset, lengthBytes, expected] of [
+      [3, 4, '3456'],
+      [0, 10, '0123456789'],
+      [8, 100, '89'],
+      [10, 1, ''],
+    ] as const) {
+      const found = await store.get('ten', { offset, lengthBytes, room })
+      expect(found?.body.toString()).toBe(expected)
+      expect(found?.sizeBytes).toBe(10)
+    }
+    const small = Buffer.alloc(3, '.')
+    const found = await store.get('ten', { offset: 2, lengthBytes: 5, room: small })
+    expect(found?.body.toString()).toBe('23456')
+    expect(small.toString()).toBe('...')
+    expect(await store.get('none', { offset: 0, lengthBytes: 1, room })).toBeUndefined()
+  })
+
   test('every range of an empty object is empty', async () => {
     const store = await open()
     await store.create('empty', Buffer.alloc(0))

@@ -21,11 +21,14 @@ describeObjectStore('a prefix of a bucket in Ceph', async () => openStore(freshS
 
 const body = Buffer.from('0123456789')
 
+const room = Buffer.alloc(64 * 1024)
+
 /** Every method, so that none answers "nothing there" where it should throw. */
 const methods: [string, (store: ObjectStore) => Promise<unknown>][] = [
   ['create', async (store) => store.create('a', body)],
   ['get', async (store) => store.get('a')],
   ['get of a part', async (store) => store.get('a', { lastBytes: 4 })],
+  ['get into memory', async (store) => store.get('a', { offset: 0, lengthBytes: 4, room })],
   ['get of nothing', async (store) => store.get('a', { lastBytes: 0 })],
   ['list', async (store) => store.list('')],
   ['folders', async (store) => store.folders('')],
