@@ -45,6 +45,8 @@ export async function preview(context: Context): Promise<Preview> {
   const { store, writer, patience, state, facts } = context
   const view = await writer.look()
   const version = view.state.head?.version ?? 0
+  // Of a first version everything would have to be read again.
+  if (version > 0) state.tools?.begin(state.layout.roots.map(({ at }) => at))
   const head = await loadContinued({ store, log: writer.log, patience }, version, facts.roots)
   const { record } = head
   const held = new HeldVersion(head.manifest)
@@ -107,7 +109,7 @@ async function isUnchanged(
     if (usesDamaged(before, held.damage)) return false // to be shipped again
     if (!(await hasContent(context, vault, before))) return false
   }
-  return hasAttributes(context, held)
+  return hasAttributes(context, held, plan.changed)
 }
 
 /** All that needs no reading is the same. */
@@ -128,11 +130,15 @@ async function hasContent(
 }
 
 /** The extended attributes are as the version has them, and what it says of them, too. */
-async function hasAttributes({ state }: Context, held: HeldVersion): Promise<boolean> {
+async function hasAttributes(
+  { state }: Context,
+  held: HeldVersion,
+  changed: EntryTable,
+): Promise<boolean> {
   const { layout, tools } = state
   if (tools === undefined) return true
   const found = { changed: new EntryTable(), refreshed: new EntryTable(), gone: new Set<string>() }
-  const look = await lookForAttributes(layout, held, found.changed, tools)
+  const look = await lookForAttributes(layout, held, changed, tools)
   settleAttributes(layout, held, look, found)
   const faults = attributeFaults(layout, held, look, found)
   const before = held.faults.filter(({ attribute }) => attribute !== undefined)

@@ -27,6 +27,9 @@ export interface Found {
   readonly gone: ReadonlySet<string>
 }
 
+/** Where more than so many may differ, all is read again. */
+const MOST_AGAIN = 2000
+
 /** @param changed what may differ from the held version; read before the first wait. */
 export async function lookForAttributes(
   layout: Layout,
@@ -38,12 +41,38 @@ export async function lookForAttributes(
   try {
     const reading =
       names === undefined
-        ? await tools.read(layout.roots.map(({ at }) => at))
+        ? await readAll(layout, changed, tools)
         : await tools.readOf(names.map((name) => locationOf(layout, name)))
     return { names, reading: reading ?? 'getfattr is not installed' }
   } catch (error) {
     if (!(error instanceof AttributeToolError)) throw error
     return { names, reading: error.message } // the files themselves are shipped all the same
+  }
+}
+
+/**
+ * Where a reading of everything was begun before the volume was looked at, it is as good as a later one of all that has
+ * the ctime that it had in the held version; the rest is read again.
+ */
+async function readAll(
+  layout: Layout,
+  changed: EntryTable,
+  tools: AttributeTools,
+): Promise<AttributeReading | undefined> {
+  const begun = tools.takeBegun()
+  const roots = layout.roots.map(({ at }) => at)
+  if (begun === undefined || changed.size > MOST_AGAIN) return tools.read(roots)
+  const again = [...changed.keys()].map((name) => locationOf(layout, name))
+  const [early, late] = [await begun, await tools.readOf(again)]
+  if (early === undefined || late === undefined) return undefined
+  // Of what is not kept there are numbers only: they cannot be told apart.
+  if (early.lost.size + late.lost.size > 0) return tools.read(roots)
+  const isEarly = ([location]: [string, unknown]) => !looked.has(location)
+  const looked = new Set(again)
+  return {
+    found: new Map([...[...early.found].filter(isEarly), ...late.found]),
+    failed: new Map([...[...early.failed].filter(isEarly), ...late.failed]),
+    lost: new Map(),
   }
 }
 

@@ -3,6 +3,7 @@
  * Only this version's chunks may be referred to: what older ones hold may be pruned at any time.
  */
 import type { Damage } from '../../shared/repository/damage.ts'
+import { isDamaged } from '../../shared/repository/damage.ts'
 import type { Entry, Fault, StoredChunk } from '../../shared/repository/entry.ts'
 import type { EntryTable } from '../../shared/repository/entry-table.ts'
 import { tableOf } from '../../shared/repository/entry-table.ts'
@@ -10,6 +11,9 @@ import type { VersionRecord } from '../../shared/repository/log-record.ts'
 import type { Manifest } from '../../shared/repository/manifest.ts'
 import { ChunkIndex } from './chunk-index.ts'
 import type { DatabaseMoment } from './sqlite/read-database.ts'
+
+/** An index of all chunks takes longer than to look for so many: who ships one changed file has no use for it. */
+const FIRST_SEARCHES = 4
 
 type Counts = VersionRecord['counts']
 
@@ -34,8 +38,10 @@ export class HeldVersion {
   /** Of databases by name: the moment at which their content here was read. Nothing, after a restart. */
   readonly moments = new Map<string, DatabaseMoment>()
   #counts: Counts = { files: 0, directories: 0, symlinks: 0, bytes: 0 }
-  /** Made when it is first asked: a look that finds nothing needs none. */
+  /** Made when it is asked often enough. */
   #chunks: ChunkIndex | undefined
+  /** How many chunks were looked for without it. */
+  #searches = 0
   /** Names of hard links, with the names that they are links to. */
   readonly #links = new Map<string, string>()
   /** How many links each of those has. */
@@ -81,8 +87,18 @@ export class HeldVersion {
   /** @param id as bytes. */
   chunk(id: Buffer): StoredChunk | undefined {
     if (this.foreign !== undefined) return undefined
+    if (this.#chunks === undefined && this.#searches < FIRST_SEARCHES) return this.#search(id)
     this.#chunks ??= indexOf(this.#entries)
     return this.#chunks.find(id, this.damage)
+  }
+
+  #search(id: Buffer): StoredChunk | undefined {
+    this.#searches += 1
+    for (const row of this.#entries.rows()) {
+      const chunk = this.#entries.findChunk(row, id)
+      if (chunk !== undefined && !isDamaged(this.damage, chunk)) return chunk
+    }
+    return undefined
   }
 
   /** The same entry with what lstat says of it now; nothing that a version holds. */

@@ -56,7 +56,7 @@ export class SnapshotPlanner {
     const row = this.#held.rowOf(scanned.name)
     if (row === undefined) this.#newNames += 1
     else this.#seen[row] = 1
-    const before = row === undefined ? undefined : this.#held.glanceAt(row)
+    const before = row === undefined ? undefined : this.#held.glance(scanned.name)
     const entry =
       scanned.marked === true && before !== undefined
         ? { ...scanned, mtimeNs: before.mtimeNs }

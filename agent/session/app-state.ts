@@ -147,9 +147,9 @@ export class AppState {
     const sinceNs = doubtfulSinceNs(scannedAt)
     const doubtful = new Set<string>()
     for (const row of entries.rows()) {
-      const entry = entries.glanceAt(row)
-      if (entry.type !== 'file') continue
-      if (held.foreign !== undefined || entry.ctimeNs > sinceNs) doubtful.add(entry.name)
+      if (entries.typeAt(row) !== 'file') continue
+      if (held.foreign !== undefined || entries.ctimeNsAt(row) > sinceNs)
+        doubtful.add(entries.nameAt(row))
     }
     this.#doubtful = held.foreign === undefined ? doubtful : new Set()
     this.#toStore = held.foreign === undefined ? new Set() : doubtful

@@ -80,8 +80,9 @@ async function joinMain(
   const { state, store, writer, patience, request } = context
   const version = line.head?.version ?? 0
   const from = { store, log: writer.log, patience }
-  const target =
-    known?.version === version ? known : await loadContinued(from, version, state.layout.roots)
+  const isKnown = known?.version === version
+  if (!isKnown) void state.tools?.takeBegun() // of what may have changed before that version was made
+  const target = isKnown ? known : await loadContinued(from, version, state.layout.roots)
   const marked = state.marks().filter(({ mark }) => mark !== undefined)
   const own = { lineage: line.lineage, request: request?.text ?? null }
   const mine = markOf(context, open, own, { dirty: false, settled: true })

@@ -6,6 +6,7 @@ import { readAttributes, readAttributesOf, writeAttributes } from './extended-at
 
 export class AttributeTools {
   #missing = false
+  #begun: Promise<AttributeReading | undefined> | undefined
 
   /** Of everything at and below these places. Undefined: they cannot be read here. */
   async read(roots: readonly string[]): Promise<AttributeReading | undefined> {
@@ -16,6 +17,19 @@ export class AttributeTools {
       if (reading !== undefined) readings.push(reading)
     }
     return this.#missing ? undefined : merged(readings)
+  }
+
+  /** Begins to read of everything at and below these places, beside whatever is done until it is taken. */
+  begin(roots: readonly string[]): void {
+    this.#begun = this.read(roots)
+    this.#begun.catch(() => undefined) // told to whoever takes it
+  }
+
+  /** What was begun, once: of each file as it was at some time since then. Undefined: nothing was. */
+  takeBegun(): Promise<AttributeReading | undefined> | undefined {
+    const begun = this.#begun
+    this.#begun = undefined
+    return begun
   }
 
   /** Of these alone. Undefined: they cannot be read here. */

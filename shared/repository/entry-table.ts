@@ -33,11 +33,9 @@ export class EntryTable implements Entries {
   #frames = new FrameRegistry()
   #paths = new PathRegistry()
   readonly #kinds = new KindRegistry()
-  /** The entry that was made last: whoever looks at one mostly asks for it by its name next. */
+  /** The entry that was made or found last: whoever looks at one mostly asks for it by its name next. */
   #lastName: string | undefined
-  #lastRow = 0
-  /** The row that was last found by its name. */
-  #lastFound = -1
+  #lastRow = -1
 
   static of(entries: Iterable<Entry>): EntryTable {
     const table = new EntryTable()
@@ -55,23 +53,28 @@ export class EntryTable implements Entries {
 
   get(name: string): Entry | undefined {
     const row = this.rowOf(name)
-    return row === undefined ? undefined : this.at(row)
+    return row === undefined ? undefined : this.#make(row, true, name)
   }
 
   /** The entry without its chunks, which cost the most to make. */
   glance(name: string): Entry | undefined {
     const row = this.rowOf(name)
-    return row === undefined ? undefined : this.#make(row, false)
+    return row === undefined ? undefined : this.#make(row, false, name)
   }
 
   /** As `glance`, of a row that is used. */
   glanceAt(row: number): Entry {
-    return this.#make(row, false)
+    return this.#make(row, false, this.nameAt(row))
   }
 
   /** As the entry says it, of a row that is used. */
   typeAt(row: number): Entry['type'] {
     return this.#kinds.at(this.#rows.kind(row)).type
+  }
+
+  /** As the entry says it, of a row that is used. */
+  ctimeNsAt(row: number): bigint {
+    return this.#hasRest(row) ? this.glanceAt(row).ctimeNs : this.#rows.ctimeNs(row)
   }
 
   /** As a file's entry says it, of a row that is used; 0 for others. */
@@ -116,12 +119,14 @@ export class EntryTable implements Entries {
     const directory = this.#paths.find(path)
     if (directory === undefined) return undefined
     // Whoever goes through a volume comes to entries in the order in which they were added.
-    const next = this.#lastFound + 1
-    if (next < this.#rows.end && this.#isAt(next, directory, base)) return (this.#lastFound = next)
-    const found = this.#byName.find(hashName(directory, base), (row) =>
-      this.#isAt(row, directory, base),
-    )
-    if (found !== undefined) this.#lastFound = found
+    const next = this.#lastRow + 1
+    const isNext = next < this.#rows.end && this.#isAt(next, directory, base)
+    const found = isNext
+      ? next
+      : this.#byName.find(hashName(directory, base), (row) => this.#isAt(row, directory, base))
+    if (found === undefined) return undefined
+    this.#lastRow = found
+    this.#lastName = name
     return found
   }
 
@@ -132,7 +137,7 @@ export class EntryTable implements Entries {
 
   /** The entry of a row that is used. */
   at(row: number): Entry {
-    return this.#make(row, true)
+    return this.#make(row, true, this.nameAt(row))
   }
 
   /** All row numbers are below this. */
@@ -241,7 +246,9 @@ export class EntryTable implements Entries {
   }
 
   nameAt(row: number): string {
-    return this.#nameOf(row, this.#record(row))
+    const path = this.#paths.at(this.#rows.directory(row))
+    const { baseName } = this.#record(row)
+    return path === '' ? baseName : `${path}/${baseName}`
   }
 
   /** A stored chunk of a row's file, by its id; undefined if the file has no such chunk. */
@@ -254,19 +261,13 @@ export class EntryTable implements Entries {
     return idHashes(this.#record(row).list)
   }
 
-  #make(row: number, withChunks: boolean): Entry {
+  #make(row: number, withChunks: boolean, name: string): Entry {
     const record = this.#record(row)
-    const name = this.#nameOf(row, record)
     this.#lastName = name
     this.#lastRow = row
     const chunks = withChunks ? readChunks(record.list, this.#frames) : []
     const data = this.#rows.get(row)
     return entryOf(name, data, this.#kinds.at(data.kind), record, chunks)
-  }
-
-  #nameOf(row: number, { baseName }: RecordView): string {
-    const path = this.#paths.at(this.#rows.directory(row))
-    return path === '' ? baseName : `${path}/${baseName}`
   }
 
   #record(row: number): RecordView {

@@ -84,6 +84,58 @@ test('that have gone are no more, and what only moved is no change', async () =>
   expect([attributesOf('a'), attributesOf('b')]).toEqual([undefined, ONE])
 })
 
+/** As an agent that has just started: the version may know nothing of attributes, and all of them are being read. */
+function beginAnew(): void {
+  volume.held.attributesSeen = false
+  tools.calls.length = 0
+  tools.begin([volume.dir])
+}
+
+test('of everything may be read before the volume is looked at: what changed since is read again', async () => {
+  tools.found.set(volume.at('a'), ONE).set(volume.at('b'), ONE)
+  await volume.commit()
+  tools.found.set(volume.at('c'), ONE) // by something that the version before did not see
+  beginAnew()
+  for (const name of ['a', 'b']) touch(name)
+  fs.writeFileSync(volume.at('new'), 'new')
+  tools.found.set(volume.at('a'), OTHER).set(volume.at('new'), ONE).delete(volume.at('b'))
+  await volume.commit()
+  expect(['a', 'b', 'c', 'new'].map(attributesOf)).toEqual([OTHER, undefined, ONE, ONE])
+  expect(tools.calls).toEqual(['all', expect.arrayContaining([volume.at('a'), volume.at('new')])])
+  touch('c')
+  await volume.commit()
+  expect(tools.calls.at(-1)).toEqual([volume.at('c')])
+})
+
+test('that could not be read then are said to be unknown until they can', async () => {
+  await volume.commit()
+  tools.failed.set(volume.at('a'), 'EACCES').set(volume.at('b'), 'EACCES')
+  beginAnew()
+  touch('a')
+  tools.failed.delete(volume.at('a'))
+  const { faults } = await volume.capture()
+  expect(faults.map(({ name }) => name)).toEqual(['0/b'])
+})
+
+test('that are not kept are counted anew where they were read before', async () => {
+  await volume.commit()
+  tools.lost.set('system.nfs4_acl', { first: volume.at('b'), count: 12 })
+  beginAnew()
+  touch('b')
+  const { faults } = await volume.capture()
+  expect(faults.map(({ why }) => why)).toEqual(['12 with system.nfs4_acl, which is not kept'])
+  expect(tools.calls.at(-1)).toBe('all')
+})
+
+test('of a first version are read when it was looked at, whatever was read before', async () => {
+  beginAnew()
+  for (let i = 0; i < 2100; i += 1) fs.writeFileSync(volume.at(`f${i}`), '')
+  tools.found.set(volume.at('f7'), ONE)
+  await volume.commit()
+  expect(attributesOf('f7')).toEqual(ONE)
+  expect(tools.calls).toEqual(['all', 'all'])
+})
+
 test('of a file with several names are those of each', async () => {
   fs.linkSync(volume.at('a'), volume.at('link'))
   await volume.commit()
