@@ -3,7 +3,7 @@ import { KEY } from '../../shared/sidecar-contract.ts'
 import type { EventSubject } from './events.ts'
 import type { PodFacts, PodRef } from './pod-facts.ts'
 import type { Told } from './told.ts'
-import { readUnshipped } from './unshipped.ts'
+import { readUnshipped, unshippedWords } from './unshipped.ts'
 
 export interface News {
   readonly subject: EventSubject
@@ -27,8 +27,7 @@ export function newsOfEnd(pod: EndedPod): News[] {
   const unshipped = pod.condition === null ? undefined : readUnshipped(pod.condition.message)
   if (pod.condition === null || unshipped === undefined) return []
   const { reason, heardAt } = pod.condition
-  const size = unshipped.bytes === 0 ? 'changes of unknown size' : `${unshipped.bytes} bytes`
-  const what = `pod ${pod.name} has gone with ${size} unshipped since ${unshipped.since}`
+  const what = `pod ${pod.name} has gone with ${unshippedWords(unshipped)}`
   const note =
     reason === 'Ended'
       ? `${what}; they are lost where its volume has gone, too`

@@ -1,22 +1,24 @@
 /** What is not durable yet, in the words of the condition: people read them, and so does whoever leads when the pod is gone. */
 
 export interface Unshipped {
+  /** 0: not known yet. */
   readonly bytes: number
   /** Since when, RFC 3339 to the second. */
   readonly since: string
 }
 
-const WORDS = /(\d+) bytes unshipped since (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)$/
+const WORDS = /(?:(\d+) bytes|changes of unknown size) unshipped since (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)$/
 
 export function unshippedWords({ bytes, since }: Unshipped): string {
-  return `${bytes} bytes unshipped since ${since}`
+  const size = bytes === 0 ? 'changes of unknown size' : `${bytes} bytes`
+  return `${size} unshipped since ${since}`
 }
 
 /** Undefined: everything was durable. `message` may end with the words. */
 export function readUnshipped(message: string): Unshipped | undefined {
   const match = WORDS.exec(message)
   if (match === null) return undefined
-  const [, bytes, since] = match as unknown as [string, string, string]
+  const [, bytes = '0', since] = match as unknown as [string, string | undefined, string]
   return { bytes: Number(bytes), since }
 }
 

@@ -165,4 +165,11 @@ describe('the condition', () => {
     })
     expect(readUnshipped('v43 is the newest version')).toBeUndefined()
   })
+
+  it('does not call changes nothing whose size is not known yet', () => {
+    const parts = { lagSeconds: 4, unshippedBytes: 0 }
+    const { message } = conditionOf({ report: report(parts), at: AT }, WITHIN_MS, null)
+    expect(message).toContain('; changes of unknown size unshipped since 2026-11-20T14:14:56Z')
+    expect(readUnshipped(message)).toEqual({ bytes: 0, since: '2026-11-20T14:14:56Z' })
+  })
 })
