@@ -174,7 +174,7 @@ describe('the Dockerfile', () => {
     const all = (word: string) =>
       [...last.matchAll(new RegExp(`^${word} (.*)$`, 'gm'))].map(([, rest = '']) => rest)
     expect(all('ENV')).toEqual(
-      Object.entries(ENVIRONMENT).map(([name, value]) => `${name}=${value}`),
+      Object.entries(ENVIRONMENT).map(([name, value]) => `${name}="${value}"`),
     )
     expect(all('LABEL')).toEqual(
       Object.entries(LABELS).map(([name, value]) => `${name}="${value}"`),
