@@ -5,7 +5,7 @@ import { readKeyEncryptionKey } from '../shared/encryption/key-encryption-key.ts
 import { openKeyring } from '../shared/encryption/keyring.ts'
 import { StreamVaults } from '../shared/encryption/stream-vaults.ts'
 import { NotFoundError, UsageError } from '../shared/errors.ts'
-import type { ObjectStore } from '../shared/object-store/object-store.ts'
+import { AccessDeniedError, type ObjectStore } from '../shared/object-store/object-store.ts'
 import { openStore } from '../shared/object-store/open-store.ts'
 import type { Patience } from '../shared/patience.ts'
 import type { Pin } from '../shared/pin.ts'
@@ -75,12 +75,28 @@ export function logOf(
 }
 
 async function noSuchStream(store: ObjectStore, stream: StreamName): Promise<NotFoundError> {
-  const streams = await listStreams(store)
+  const streams = await listedStreams(store)
+  if (streams?.length === 0) return noRepository(store)
   const name = formatStreamName(stream)
-  if (streams.length === 0) return noRepository(store)
+  return new NotFoundError(
+    `the repository at ${store.url} has no stream ${name}; ${adviceOf(name, streams)}`,
+  )
+}
+
+function adviceOf(name: string, streams: readonly string[] | undefined): string {
+  if (streams === undefined) return 'these credentials may not list which others there are'
   const near = closest(name, streams)
-  const advice = distance(name, near) <= 3 ? `did you mean ${near}?` : `it has ${listed(streams)}`
-  return new NotFoundError(`the repository at ${store.url} has no stream ${name}; ${advice}`)
+  return distance(name, near) <= 3 ? `did you mean ${near}?` : `it has ${listed(streams)}`
+}
+
+/** Undefined: whoever has the rights of one namespace only may not know of the others. */
+async function listedStreams(store: ObjectStore): Promise<string[] | undefined> {
+  try {
+    return await listStreams(store)
+  } catch (error) {
+    if (error instanceof AccessDeniedError) return undefined
+    throw error
+  }
 }
 
 function listed(streams: readonly string[]): string {

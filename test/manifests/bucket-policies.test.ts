@@ -201,6 +201,24 @@ async function succeeds(...words: string[]): Promise<void> {
   expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' })
 }
 
+describe('a person with the credentials of a namespace', () => {
+  it('lists what is there of one stream, and is told of one that is not there', async () => {
+    become(AGENT)
+    const of = (app: string) => [
+      '--store',
+      `s3://${bucket}/prod`,
+      '--stream',
+      `${NAMESPACE}/${app}/0`,
+    ]
+    await succeeds('versions', ...of('shop'))
+    const { code, stderr } = await holdfastHere('versions', ...of('shoq'))
+    expect(code).toBe(10)
+    expect(stderr).toContain(
+      `has no stream ${NAMESPACE}/shoq/0; these credentials may not list which others there are`,
+    )
+  })
+})
+
 describe('prune', () => {
   it('holds, verifies and prunes, and adds no version', async () => {
     const source = join(folder, 'source')
