@@ -154,7 +154,7 @@ function surroundingsOf(
   return {
     status,
     service: service && httpsService(service, path.join(podInfoDir, TOKEN_FILE)),
-    images: { now: assignment.images },
+    images: { now: assignment.images.map(({ container, image }) => ({ container, image })) },
     slotNote: new SlotNote(slotNotePrefix(pod.uid)),
     stopping,
     givingUp,

@@ -103,8 +103,13 @@ export const AssignmentSchema = v.strictObject({
   whenEmpty: v.picklist(['resume', 'fresh', 'fail']),
   /** What retention shall keep, to be recorded with each version. Absent: a webhook from before it was told; none is recorded. */
   keep: v.exactOptional(KeepSchema),
-  /** The containers' images as the pod's spec names them, to be recorded with each version. */
-  images: v.array(v.strictObject({ container: Text, image: Text })),
+  /**
+   * The containers' images as the pod's spec names them, to be recorded with each version; `template`: what the pod's
+   * author wrote, where a pin has set another.
+   */
+  images: v.array(
+    v.strictObject({ container: Text, image: Text, template: v.exactOptional(Text) }),
+  ),
   /** Hash of the pod template, so that a rollback can say "the template differs, too". */
   templateHash: Text,
   /** The pod's terminationGracePeriodSeconds as injected; recorded in `open` for the hand-over. */

@@ -4,7 +4,7 @@ import type { Manifest } from '../manifests/chart.ts'
 import { kubectl } from './installed.ts'
 import { SHOP_14, SHOP_15 } from './support/app-images.ts'
 import { installHoldfast, newAppNamespace } from './support/holdfast.ts'
-import { apply, until } from './support/objects.ts'
+import { apply, read, until } from './support/objects.ts'
 import { isReady, podsOf, readyPod } from './support/pods.ts'
 import { booksOf, placeOrders } from './support/shop-client.ts'
 import { recordsOf, taggedVersion } from './support/stream.ts'
@@ -22,6 +22,12 @@ function change(kind: string, { name }: Named, metadata: object, image?: string)
   const containers = image === undefined ? undefined : [{ name: 'shop', image }]
   const patch = JSON.stringify({ spec: { template: { metadata, spec: { containers } } } })
   kubectl('-n', namespace, 'patch', kind, name, '--type=strategic', '-p', patch)
+}
+
+function notesOf({ metadata }: Manifest): string[] {
+  const which = `involvedObject.uid=${metadata.uid}`
+  const { items } = read('-n', namespace, 'events', '--field-selector', which)
+  return (items as Manifest[]).map(({ message }) => String(message))
 }
 
 /** @param request anything new asks for the same version again. */
@@ -73,6 +79,11 @@ describe.each([
     task.meta.saw = `v${good} is back, image and state, ${((Date.now() - began) / 1000).toFixed(1)} s after the label`
     expect(imageOf(pod)).toBe(SHOP_14)
     expect(booksOf(pod)).toMatchObject({ version: '1.4', count: 4, consistent: true })
+    const told = await until('an Event tells of the pinned image', () =>
+      notesOf(pod).find((note) => note.includes('the template says')),
+    )
+    expect(told).toContain(`holdfast.dev/restore=v${good} runs container "shop" with ${SHOP_14}`)
+    expect(told).toContain(SHOP_15)
   })
 
   it('leaves the pinned pod its new writes when it is rescheduled', async () => {

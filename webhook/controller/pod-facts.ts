@@ -27,6 +27,14 @@ export interface AdmittedFacts {
   readonly pin: string | null
   readonly restoreRequest: string | null
   readonly withinMs: number
+  /** Those that the pin has set, and what the template says instead. */
+  readonly pinnedImages: readonly PinnedImage[]
+}
+
+export interface PinnedImage {
+  readonly container: string
+  readonly image: string
+  readonly template: string
 }
 
 export interface Owner {

@@ -16,7 +16,7 @@ export type EndedPod = PodRef & Pick<PodFacts, 'owner' | 'condition'>
 /** Of a pod that is there. */
 export function newsOfPod(pod: PodFacts): News[] {
   if (pod.ended || pod.terminating) return []
-  return [...withoutSidecar(pod), ...ignoredLabel(pod)]
+  return [...withoutSidecar(pod), ...ignoredLabel(pod), ...pinnedImages(pod)]
 }
 
 /**
@@ -46,11 +46,22 @@ function ignoredLabel(pod: PodFacts): News[] {
   if (admitted === null || restoreLabel === null || restoreLabel === admitted.pin) return []
   const was = admitted.pin === null ? 'without it' : `with ${admitted.pin}`
   const note = `${KEY.restore}=${restoreLabel} on a live pod does nothing: it was created ${was}, and is restored as it was created. Set the label on the pod template`
-  return [{ subject: { pod, owner: null }, told: tell('Restore', 'RestoreIgnored', note) }]
+  return [ofPod(pod, 'Warning', 'RestoreIgnored', note)]
 }
 
-function tell(action: string, reason: string, note: string): Told {
-  return { type: 'Warning', action, reason, note, once: note }
+function pinnedImages(pod: PodFacts): News[] {
+  const { pin = null, pinnedImages: images = [] } = pod.admitted ?? {}
+  return images.map(({ container, image, template }) => {
+    const note = `${KEY.restore}=${pin} runs container "${container}" with ${image}; the template says ${template}`
+    return ofPod(pod, 'Normal', 'ImagePinned', note)
+  })
+}
+
+function ofPod(pod: PodFacts, type: Told['type'], reason: string, note: string): News {
+  return {
+    subject: { pod, owner: null },
+    told: { type, action: 'Restore', reason, note, once: note },
+  }
 }
 
 function news(

@@ -7,7 +7,8 @@ export interface Unshipped {
   readonly since: string
 }
 
-const WORDS = /(?:(\d+) bytes|changes of unknown size) unshipped since (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)$/
+const WORDS =
+  /(?:(\d+) bytes|changes of unknown size) unshipped since (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)$/
 
 export function unshippedWords({ bytes, since }: Unshipped): string {
   const size = bytes === 0 ? 'changes of unknown size' : `${bytes} bytes`

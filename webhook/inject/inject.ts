@@ -73,10 +73,15 @@ function injectInto(pod: Pod, context: InjectionContext): Injection {
     restricted: facts.restricted,
   })
   const resources = sidecarResources(pod, placement.mounts, facts.containerBounds ?? [])
+  const authored = new Map(versionedContainers(pod).map(({ name, image }) => [name, image]))
   const pinWarnings = applyPin(pod, request, context, hash)
   const grace =
     (pod.spec.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS) + service.flushSeconds
-  const assignment = assignmentOf(pod, request, context, paths, placement, { hash, grace })
+  const assignment = assignmentOf(pod, request, context, paths, placement, {
+    hash,
+    grace,
+    authored,
+  })
   const mounts = placement.mounts.map(({ mount }) => mount)
   const parts = { assignment, runAs, resources, mounts, env: subPathEnv(paths) }
   putInPlace(pod, sidecarContainer(parts, service), assignment, stripped)
@@ -125,6 +130,8 @@ interface Derived {
   readonly hash: string
   /** Seconds. */
   readonly grace: number
+  /** The images as the author wrote them, by container. */
+  readonly authored: ReadonlyMap<string, Container['image']>
 }
 
 function assignmentOf(
@@ -165,9 +172,11 @@ function assignmentOf(
       daily: policy['keep.daily'].value,
       weekly: policy['keep.weekly'].value,
     },
-    images: versionedContainers(pod).flatMap(({ name, image }) =>
-      image ? [{ container: name, image }] : [],
-    ),
+    images: versionedContainers(pod).flatMap(({ name, image }) => {
+      const template = derived.authored.get(name)
+      if (!image) return []
+      return [{ container: name, image, ...(template && template !== image && { template }) }]
+    }),
     templateHash: derived.hash,
     graceSeconds: derived.grace,
     exclusive: identity.exclusive,

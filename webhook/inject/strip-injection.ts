@@ -39,6 +39,7 @@ export function stripInjection(pod: Pod, flushSeconds: number): Stripped {
   if (volumeIndex >= 0) volumes.splice(volumeIndex, 1)
   if (earlier !== null) {
     growPodResources(pod, earlier.sidecar.resources, -1n)
+    takePinsOff(pod, earlier.assignment)
     shrinkGrace(pod, earlier.assignment, flushSeconds)
   }
   return { earlier, volumeIndex }
@@ -64,6 +65,15 @@ function tryParse(text: string): Assignment | null {
   } catch {
     return null
   }
+}
+
+/** Where a pin of the earlier injection still stands, the image is what the author wrote. */
+function takePinsOff(pod: Pod, assignment: Assignment | null): void {
+  const all = [...pod.spec.containers, ...initContainers(pod)]
+  for (const { container: name, image, template } of assignment?.images ?? [])
+    for (const container of all)
+      if (container.name === name && container.image === image && template !== undefined)
+        container.image = template
 }
 
 /** The earlier injection recorded the period that it set: only then has the pod grown already. */

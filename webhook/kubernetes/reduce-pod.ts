@@ -132,7 +132,10 @@ export function runningContainers({ spec, status }: PodObject): RunningContainer
 
 function admittedFacts(assignment: Assignment): AdmittedFacts {
   const { app, slot, store, pin, restoreRequest, withinMs } = assignment
-  return { app, slot, store, pin, restoreRequest, withinMs }
+  const pinnedImages = assignment.images.flatMap(({ container, image, template }) =>
+    template === undefined ? [] : [{ container, image, template }],
+  )
+  return { app, slot, store, pin, restoreRequest, withinMs, pinnedImages }
 }
 
 function ownerOf(owners: PodObject['metadata']['ownerReferences']): Owner | null {

@@ -139,6 +139,17 @@ describe('a pod that is there', () => {
     },
   )
 
+  it('whose pin has set an image is told of it, and of what the template says', async () => {
+    const watched = new Watched()
+    const pinnedImages = [{ container: 'shop', image: 'shop:1', template: 'shop:2' }]
+    const admitted = { ...podFacts().admitted!, pin: 'v42', pinnedImages }
+    await watched.happen({ kind: 'is', pod: podFacts({ admitted, restoreLabel: 'v42' }) })
+    expect(watched.told).toEqual(['Pod shop-0 ImagePinned'])
+    expect(watched.notes).toEqual([
+      'holdfast.dev/restore=v42 runs container "shop" with shop:1; the template says shop:2',
+    ])
+  })
+
   it('and ends is nobody’s business any more', async () => {
     const watched = new Watched()
     for (const parts of [{ ended: true }, { terminating: true }])

@@ -43,6 +43,7 @@ export function podFacts(parts: Partial<PodFacts> = {}): PodFacts {
       pin: null,
       restoreRequest: null,
       withinMs: 5000,
+      pinnedImages: [],
     },
     restoreLabel: null,
     condition: null,

@@ -13,6 +13,6 @@ describe('pods of real shapes', () => {
     const once = inject(pod, context)
     if (once instanceof Refusal) return
     const twice = inject(once.pod, context)
-    expect(twice).toMatchObject({ pod: once.pod })
+    expect(twice).toEqual(once)
   })
 })
