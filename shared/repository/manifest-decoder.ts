@@ -118,17 +118,21 @@ export class ManifestDecoder {
     this.#places = places
   }
 
-  /** Throws `CorruptObjectError`. */
-  *decode(block: Buffer): Generator<ManifestLine> {
-    for (let at = 0; at < block.length;) {
+  /** What a block says; to be read before its bytes are given back. Throws `CorruptObjectError`. */
+  decode(block: Buffer): Generator<ManifestLine> {
+    return this.#linesOf(block, block.length)
+  }
+
+  *#linesOf(block: Buffer, length: number): Generator<ManifestLine> {
+    for (let at = 0; at < length;) {
       if (this.#packs !== undefined && this.#usual.read(block, at, this.#frameAt)) {
         yield this.#usual
         at = this.#usual.end
         continue
       }
       const end = block.indexOf(LINE_END, at)
-      const text = block.toString('utf8', at, end < 0 ? block.length : end)
-      at = end < 0 ? block.length : end + 1
+      const text = block.toString('utf8', at, end < 0 ? length : end)
+      at = end < 0 ? length : end + 1
       const value = parseLine(this.#key, text)
       if (this.#packs === undefined || isObjectWith(value, 'packs')) this.#addPacks(value)
       else if (isObjectWith(value, 'fault'))

@@ -12,6 +12,7 @@ import { EntryTable } from './entry-table.ts'
 import type { FrameRef } from './frame.ts'
 import { openFrame, sealFrame } from './frame.ts'
 import { FrameCompressor } from './frame-compressor.ts'
+import { giveBack } from './give-back.ts'
 import type { VersionRecord } from './log-record.ts'
 import { versionKey } from './object-keys.ts'
 import { MAGIC, encodeTail } from './object-file.ts'
@@ -149,7 +150,8 @@ export function refuseBrokenTree(key: string, entries: EntryTable): void {
 }
 
 /**
- * What a version's own blocks say, block by block: all entries, or what changed since its base.
+ * What a version's own blocks say, block by block: all entries, or what changed since its base. Each block's lines are to
+ * be read before the next block is asked for: its bytes are given back then.
  * Throws `CorruptObjectError`, in the end where the whole does not match its hash.
  */
 export async function* readDelta(
@@ -176,6 +178,7 @@ export async function* readDelta(
       const plain = openFrame(vault, key, stored, block)
       hash.update(plain)
       yield decoder.decode(plain)
+      giveBack(plain, object.body)
     }
   }
   if (vault.idOfDigest(hash.digest()).toString('hex') !== record.manifest.sha256)
