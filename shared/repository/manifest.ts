@@ -7,6 +7,7 @@
 import type { ChunkRef, Entry, Fault, FileEntry } from './entry.ts'
 import { isHole } from './entry.ts'
 import type { Entries } from './entry-table.ts'
+import { giveBack } from './give-back.ts'
 
 export interface Manifest {
   readonly entries: Entries
@@ -40,12 +41,18 @@ export function* encodeManifest(delta: ManifestDelta, self: string): Generator<B
     batches.push(batch)
     bytes += batch.length
     if (bytes < BLOCK_BYTES) continue
-    yield Buffer.concat(batches)
+    yield joined(batches)
     batches = []
     bytes = 0
   }
   if (lines.length > 0) batches.push(Buffer.from(`${lines.join('\n')}\n`))
-  if (batches.length > 0) yield Buffer.concat(batches)
+  if (batches.length > 0) yield joined(batches)
+}
+
+function joined(batches: readonly Buffer[]): Buffer {
+  const block = Buffer.concat(batches)
+  for (const batch of batches) giveBack(batch, block)
+  return block
 }
 
 function* manifestLines({ changed, gone, faults }: ManifestDelta, self: string): Generator<string> {

@@ -49,6 +49,7 @@ export async function encodeVersionPayload(
     const stored = await sealFrame(vault, plain, compressor)
     body.add(stored)
     blocks.push([stored.length, plain.length])
+    giveBack(plain, stored)
   }
   compressor.close()
   const sha256 = vault.idOfDigest(hash.digest()).toString('hex')
