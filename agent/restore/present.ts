@@ -16,7 +16,7 @@ import type { Layout } from '../volume/layout.ts'
 import { presentAttributes } from './attributes.ts'
 import { presentChunks } from './present-database.ts'
 import { hasLog } from './stale-logs.ts'
-import { isDatabase, locationOf } from '../volume/layout.ts'
+import { isDatabase, locationOf, nameOf } from '../volume/layout.ts'
 
 /** What is there now, against the entries that shall be. */
 export interface Present {
@@ -54,14 +54,18 @@ export async function inspect(
   target: EntryTable,
   { scannedAt, touches, clock, vault, tools }: InspectOptions,
 ): Promise<Present> {
-  const attributes = tools && (await presentAttributes(layout, tools))
-  const look = new Look(layout, target, scannedAt, attributes)
+  const look = new Look(layout, target, scannedAt)
   const walker = new Walker(layout, {
     entry: (entry) => {
       if (touches(entry.name)) look.add(entry)
     },
   })
-  await walker.walkAll()
+  // By a program of its own, beside the walk.
+  const [attributes] = await Promise.all([
+    tools && presentAttributes(layout, tools),
+    walker.walkAll(),
+  ])
+  look.addAttributes(attributes, (name) => walker.look(name))
   const { same, others, files, logged, toRead, hasContent } = look
   for (const [name, hardLinkOf] of toRead) {
     const scanned = others.get(name) as ScannedEntry
@@ -73,6 +77,14 @@ export async function inspect(
     if (chunks !== undefined) look.compare(scanned, hardLinkOf, chunks)
   }
   return { same, others, files, logged, findings: walker.findings, hasContent }
+}
+
+/** What is there of an entry of the target, as far as the walk knows. */
+interface Seen {
+  readonly row: number
+  readonly scanned: ScannedEntry
+  /** The first name of its inode, where it has several. */
+  readonly hardLinkOf: string | undefined
 }
 
 class Look {
@@ -87,15 +99,12 @@ class Look {
   readonly #target: EntryTable
   readonly #provenNs: bigint
   readonly #firstNames = new Map<string, string>()
-  readonly #attributes: ReadonlyMap<string, Attributes> | undefined
+  /** What shall have extended attributes: compared when those that are there are known. */
+  readonly #attributed: Seen[] = []
+  /** By location. Undefined: taken to be as they shall be. */
+  #attributes: ReadonlyMap<string, Attributes> | undefined
 
-  constructor(
-    layout: Layout,
-    target: EntryTable,
-    scannedAt: Date | undefined,
-    attributes: ReadonlyMap<string, Attributes> | undefined,
-  ) {
-    this.#attributes = attributes
+  constructor(layout: Layout, target: EntryTable, scannedAt: Date | undefined) {
     this.same = new Uint8Array(target.endRow)
     this.#layout = layout
     this.#target = target
@@ -103,12 +112,63 @@ class Look {
   }
 
   add(scanned: ScannedEntry): void {
-    this.hasContent ||= scanned.type !== 'directory' || scanned.name.includes('/')
-    if (scanned.type === 'file') return this.#addFile(scanned)
-    const row = this.#target.rowOf(scanned.name)
-    const isSame = row !== undefined && this.#isSame(row, asEntry(scanned))
-    if (isSame) this.same[row] = 1
+    const { name, type } = scanned
+    this.hasContent ||= type !== 'directory' || name.includes('/')
+    const hardLinkOf = type === 'file' ? firstNameOfInode(scanned, this.#firstNames) : undefined
+    const row = this.#target.rowOf(name)
+    if (row === undefined) this.others.set(name, scanned)
+    else if (this.#target.attributesAt(row) === undefined)
+      this.#addKnown({ row, scanned, hardLinkOf })
+    else this.#attributed.push({ row, scanned, hardLinkOf })
+  }
+
+  /**
+   * Until here, nothing was taken to have any.
+   * @param look at an entry that is there, once more.
+   */
+  addAttributes(
+    present: ReadonlyMap<string, Attributes> | undefined,
+    look: (name: string) => ScannedEntry | undefined,
+  ): void {
+    this.#attributes = present
+    for (const seen of this.#attributed.splice(0)) this.#addKnown(seen)
+    for (const location of present?.keys() ?? []) {
+      const name = nameOf(this.#layout, location) ?? ''
+      const row = this.#target.rowOf(name)
+      if (row === undefined || this.same[row] !== 1) continue
+      if (this.#target.attributesAt(row) !== undefined) continue
+      this.same[row] = 0
+      const scanned = look(name)
+      if (scanned !== undefined)
+        this.#addKnown({ row, scanned, hardLinkOf: this.#target.hardLinkOfAt(row) })
+    }
+  }
+
+  #addKnown(seen: Seen): void {
+    const { row, scanned } = seen
+    const wanted = this.#target.glanceAt(row)
+    if (scanned.type === 'file') return this.#addFile(seen, wanted)
+    if (this.#isSame(wanted, asEntry(scanned))) this.same[row] = 1
     else this.others.set(scanned.name, scanned)
+  }
+
+  #addFile({ row, scanned, hardLinkOf }: Seen, wanted: Entry): void {
+    const { name, links } = scanned
+    if (links > 1) this.others.set(name, scanned)
+    if (wanted.type === 'file' && hasLog(scanned)) this.logged.add(name)
+    const isUnchanged =
+      wanted.type === 'file' &&
+      wanted.ctimeNs <= this.#provenNs &&
+      !this.logged.has(name) &&
+      isCertain(wanted, scanned)
+    // Without its chunks, which are what they shall be: most files of a volume come here.
+    if (isUnchanged && this.#isSame(wanted, fileOf(scanned, hardLinkOf, wanted.chunks))) {
+      this.same[row] = 1
+      return
+    }
+    this.others.set(name, scanned)
+    if (isUnchanged) this.compare(scanned, hardLinkOf, this.#target.chunksAt(row))
+    else if (wanted.type === 'file') this.toRead.set(name, hardLinkOf)
   }
 
   /** Notes the content of a present file, and whether that is what it shall be. */
@@ -117,42 +177,36 @@ class Look {
     hardLinkOf: string | undefined,
     chunks: readonly ChunkRef[],
   ): void {
-    const there: FileEntry = {
-      ...metadataOf(scanned),
-      type: 'file',
-      sizeBytes: scanned.sizeBytes,
-      chunks,
-      ...(hardLinkOf !== undefined && { hardLinkOf }),
-    }
+    const there = fileOf(scanned, hardLinkOf, chunks)
     const row = this.#target.rowOf(scanned.name) as number
-    if (this.#isSame(row, there) && !this.logged.has(scanned.name)) {
+    if (this.#isSame(this.#target.at(row), there) && !this.logged.has(scanned.name)) {
       this.same[row] = 1
       if (scanned.links < 2) this.others.delete(scanned.name)
     } else this.files.set(scanned.name, there)
   }
 
-  #addFile(scanned: ScannedEntry): void {
-    this.others.set(scanned.name, scanned)
-    const hardLinkOf = firstNameOfInode(scanned, this.#firstNames)
-    const row = this.#target.rowOf(scanned.name)
-    const wanted = row === undefined ? undefined : this.#target.glanceAt(row)
-    if (row === undefined || wanted?.type !== 'file') return
-    if (hasLog(scanned)) this.logged.add(scanned.name)
-    const isProven = wanted.ctimeNs <= this.#provenNs && !this.logged.has(scanned.name)
-    if (!isProven || !isCertain(wanted, scanned)) this.toRead.set(scanned.name, hardLinkOf)
-    else this.compare(scanned, hardLinkOf, (this.#target.at(row) as FileEntry).chunks)
-  }
-
   /** A version's own remark that an entry was carried on is no difference. */
-  #isSame(row: number, there: Entry): boolean {
-    const { stale: _carriedOn, ...wanted } = this.#target.at(row)
-    const attributes =
-      this.#attributes === undefined
-        ? wanted.attributes
-        : this.#attributes.get(locationOf(this.#layout, there.name))
-    const isDatabaseNow = this.others.get(there.name)?.database === true
-    const database = isDatabaseNow && { database: true }
-    return sameEntry(wanted, { ...there, ...database, attributes: attributes ?? {} })
+  #isSame({ stale: _carriedOn, ...wanted }: Entry, there: Entry): boolean {
+    const attributes = this.#attributes?.get(locationOf(this.#layout, there.name))
+    return sameEntry(wanted, {
+      ...there,
+      attributes: this.#attributes === undefined ? (wanted.attributes ?? {}) : (attributes ?? {}),
+    })
+  }
+}
+
+function fileOf(
+  scanned: ScannedEntry,
+  hardLinkOf: string | undefined,
+  chunks: readonly ChunkRef[],
+): FileEntry {
+  return {
+    ...metadataOf(scanned),
+    type: 'file',
+    sizeBytes: scanned.sizeBytes,
+    chunks,
+    ...(hardLinkOf !== undefined && { hardLinkOf }),
+    ...(scanned.database === true && { database: true }),
   }
 }
 
