@@ -41,9 +41,7 @@ export async function restoreAttributes(
   without: ReadonlySet<string>,
   tools: AttributeTools,
 ): Promise<LostAttribute[]> {
-  const touched = new Set(
-    [plan.directories, plan.files, plan.hardLinks, plan.symlinks, plan.metadata].flat(),
-  )
+  const touched = new Set([...madeBy(plan), ...plan.metadata])
   const present =
     (await attributesNow(layout, plan, touched, tools)) ?? new Map<string, Attributes>()
   const wanted = wantedOf(layout, plan.target, touched, without, present)
@@ -66,18 +64,23 @@ async function attributesNow(
   tools: AttributeTools,
 ): Promise<ReadonlyMap<string, Attributes> | undefined> {
   const { target } = plan
-  const isNew = new Set([plan.directories, plan.files, plan.hardLinks, plan.symlinks].flat())
+  const isNew = new Uint8Array(target.endRow)
+  for (const row of madeBy(plan)) isNew[row] = 1
   const before = new Set<string>()
   const directories = new Set<string>()
+  let last: string | undefined
   for (const row of touched) {
     const name = target.nameAt(row)
     const parent = parentName(name)
-    const above = parent === undefined ? undefined : target.rowOf(parent)
-    if (parent !== undefined && (above === undefined || !isNew.has(above)))
-      directories.add(locationOf(layout, parent))
     if (parent === undefined) directories.add(locationOf(layout, name))
-    else if (!isNew.has(row) && !directories.has(locationOf(layout, name)))
-      before.add(locationOf(layout, name))
+    else {
+      // Neighbours lie in one directory, mostly.
+      if (parent !== last && isNew[target.rowOf(parent) ?? -1] !== 1)
+        directories.add(locationOf(layout, parent))
+      last = parent
+      if (isNew[row] !== 1 && !directories.has(locationOf(layout, name)))
+        before.add(locationOf(layout, name))
+    }
   }
   try {
     const found = (await tools.readOf([...directories, ...before]))?.found
@@ -88,6 +91,10 @@ async function attributesNow(
     throw error
   }
   return presentAttributes(layout, tools)
+}
+
+function madeBy({ directories, files, hardLinks, symlinks }: RestorePlan): number[] {
+  return [directories, files, hardLinks, symlinks].flat()
 }
 
 function* wantedOf(

@@ -1,11 +1,7 @@
 /** What of a plan's files has to come from the repository. */
-import type {
-  ChunkRef,
-  FileEntry,
-  PackedFrame,
-  StoredChunk,
-} from '../../shared/repository/entry.ts'
+import type { ChunkRef, PackedFrame, StoredChunk } from '../../shared/repository/entry.ts'
 import { isHole } from '../../shared/repository/entry.ts'
+import type { EntryTable } from '../../shared/repository/entry-table.ts'
 import type { RestorePlan } from './restore-plan.ts'
 import { inWriteOrder } from './write-order.ts'
 
@@ -14,10 +10,9 @@ type FilesToWrite = Pick<RestorePlan, 'target' | 'present' | 'files'>
 /** The chunks that the files of a plan need and their present content does not have, in the order in which they are written. */
 export function* chunksToFetch({ target, present, files }: FilesToWrite): Generator<StoredChunk> {
   for (const row of files) {
-    const chunks = target.chunksAt(row)
-    const there = present.size === 0 ? undefined : present.get(target.nameAt(row))
-    const local = there && new Set(there.chunks.flatMap((each) => (isHole(each) ? [] : each.id)))
-    for (const { chunk } of inWriteOrder(chunks)) if (local?.has(chunk.id) !== true) yield chunk
+    const local = localIds(target, present, row)
+    for (const { chunk } of inWriteOrder(target.chunksAt(row)))
+      if (local?.has(chunk.id) !== true) yield chunk
   }
 }
 
@@ -29,28 +24,42 @@ export function partedFiles({ target, present, files }: FilesToWrite): {
   const patched: number[] = []
   const fetched: number[] = []
   for (const row of files) {
-    const there = present.size === 0 ? undefined : present.get(target.nameAt(row))
-    const list = isFetchedWhole(target.chunksAt(row), there) ? fetched : patched
+    const local = localIds(target, present, row)
+    const list = isFetchedWhole(target.chunksAt(row), local) ? fetched : patched
     list.push(row)
   }
   return { patched, fetched }
 }
 
-function isFetchedWhole(chunks: readonly ChunkRef[], there: FileEntry | undefined): boolean {
+function isFetchedWhole(
+  chunks: readonly ChunkRef[],
+  local: ReadonlySet<string> | undefined,
+): boolean {
   if (chunks.every(isHole)) return false
-  if (there === undefined) return true
-  const local = new Set(there.chunks.flatMap((each) => (isHole(each) ? [] : each.id)))
-  return !chunks.some((chunk) => !isHole(chunk) && local.has(chunk.id))
+  return local === undefined || !chunks.some((chunk) => !isHole(chunk) && local.has(chunk.id))
 }
 
-/** Stored bytes of the chunks' frames. */
-export function sumOfFrames(chunks: Iterable<StoredChunk>): number {
+/** Stored bytes of the frames that the files of a plan need. */
+export function bytesToFetch({ target, present, files }: FilesToWrite): number {
   const frames = new Set<PackedFrame>()
   let bytes = 0
-  for (const { frame } of chunks) {
-    if (frames.has(frame)) continue
-    frames.add(frame)
-    bytes += frame.storedBytes
+  for (const row of files) {
+    const local = localIds(target, present, row)
+    for (const chunk of target.chunksAt(row)) {
+      if (isHole(chunk) || frames.has(chunk.frame) || local?.has(chunk.id) === true) continue
+      frames.add(chunk.frame)
+      bytes += chunk.frame.storedBytes
+    }
   }
   return bytes
+}
+
+/** Ids of the chunks that the present file has; undefined where there is none, or not this one. */
+function localIds(
+  target: EntryTable,
+  present: FilesToWrite['present'],
+  row: number,
+): ReadonlySet<string> | undefined {
+  const there = present.size === 0 ? undefined : present.get(target.nameAt(row))
+  return there && new Set(there.chunks.flatMap((each) => (isHole(each) ? [] : each.id)))
 }

@@ -2,13 +2,19 @@
  * What has to be done to a directory tree so that it holds exactly a version. Lists of entries are numbers of rows in
  * the target's table: a plan for a million files must not need a gigabyte.
  */
-import type { Fault, FileEntry, PackedFrame, StoredChunk } from '../../shared/repository/entry.ts'
+import type {
+  Entry,
+  Fault,
+  FileEntry,
+  PackedFrame,
+  StoredChunk,
+} from '../../shared/repository/entry.ts'
 import { isHole, parentName, sameContent } from '../../shared/repository/entry.ts'
 import type { EntryTable } from '../../shared/repository/entry-table.ts'
 import { isAtOrBelow } from '../../shared/repository/names-below.ts'
 import { MAX_FRAME_BYTES } from '../../shared/repository/frame.ts'
 import type { ScannedEntry } from '../capture/scanner.ts'
-import { chunksToFetch, sumOfFrames } from './bytes-to-fetch.ts'
+import { bytesToFetch } from './bytes-to-fetch.ts'
 import type { Present } from './present.ts'
 import { databasesToClear } from './stale-logs.ts'
 
@@ -55,7 +61,7 @@ export function planRestore(
   const databases = databasesToClear(target, present.others, lists.restated)
   const removed = [...[...extras, ...obstacles].map(({ name }) => name), ...leftovers]
   const overwrites = (rows: readonly number[]) =>
-    rows.some((row) => present.others.has(target.nameAt(row)))
+    present.others.size > 0 && rows.some((row) => present.others.has(target.nameAt(row)))
   const plan = { target, present: present.files, files }
   return {
     ...plan,
@@ -68,9 +74,9 @@ export function planRestore(
     extras,
     leftovers,
     unchanged: target.size - lists.made.length,
-    writeBytes: files.reduce((sum, row) => sum + sizeOf(target, row), 0),
+    writeBytes: files.reduce((sum, row) => sum + target.sizeBytesAt(row), 0),
     freedBytes: freedBytes(target, files, [...extras, ...obstacles], present),
-    fetchBytes: sumOfFrames(chunksToFetch(plan)),
+    fetchBytes: bytesToFetch(plan),
     losesContent:
       extras.length + obstacles.length > 0 || [files, hardLinks, symlinks].some(overwrites),
   }
@@ -94,9 +100,9 @@ function sortRows(target: EntryTable, present: Present): Lists {
   const differs = rows.filter((row) => same[row] !== 1)
   const wrong = new Set<string>()
   for (const row of others.size === 0 ? [] : differs) {
-    const { name, type } = target.glanceAt(row)
+    const name = target.nameAt(row)
     const there = others.get(name)
-    if (there !== undefined && there.type !== type) wrong.add(name)
+    if (there !== undefined && there.type !== target.typeAt(row)) wrong.add(name)
   }
   const obstacles = obstaclesOf(wrong, others)
   const inTheWay = new Set(obstacles.map(({ name }) => name))
@@ -112,7 +118,7 @@ function sortRows(target: EntryTable, present: Present): Lists {
   for (const row of differs) sortRow(lists, target, row, present, inTheWay)
   const rewritten = new Uint8Array(target.endRow)
   for (const row of lists.files) rewritten[row] = 1
-  lists.directories.sort((a, b) => (target.nameAt(a) < target.nameAt(b) ? -1 : 1))
+  lists.directories = rowsByName(target, lists.directories)
   for (const row of rows) {
     const hardLinkOf = target.hardLinkOfAt(row)
     if (hardLinkOf === undefined) continue
@@ -130,17 +136,23 @@ function sortRow(
   { others, files, logged }: Present,
   inTheWay: ReadonlySet<string>,
 ): void {
-  const entry = target.glanceAt(row)
-  const there = inTheWay.has(entry.name) ? undefined : others.get(entry.name)
-  if (entry.type === 'directory') {
+  const type = target.typeAt(row)
+  const name = others.size === 0 ? undefined : target.nameAt(row) // with nothing there, it says nothing
+  const there = name === undefined || inTheWay.has(name) ? undefined : others.get(name)
+  if (type === 'directory') {
     if (there === undefined) lists.directories.push(row)
     lists.restated.push(row)
-  } else if (entry.type === 'symlink') {
-    if (there?.target !== entry.target || there.type !== 'symlink') lists.symlinks.push(row)
+  } else if (type === 'symlink') {
+    if (there === undefined || !isLinkTo(there, target.glanceAt(row))) lists.symlinks.push(row)
     lists.restated.push(row)
-  } else if (entry.hardLinkOf !== undefined) lists.restated.push(row)
-  else if (hasContent(target, row, files) && !logged.has(entry.name)) lists.restated.push(row)
+  } else if (target.hardLinkOfAt(row) !== undefined) lists.restated.push(row)
+  else if (name !== undefined && hasContent(target, row, files) && !logged.has(name))
+    lists.restated.push(row)
   else lists.files.push(row)
+}
+
+function isLinkTo(there: ScannedEntry, wanted: Entry): boolean {
+  return there.type === 'symlink' && wanted.type === 'symlink' && there.target === wanted.target
 }
 
 function hasContent(
@@ -192,6 +204,12 @@ function ancestorsOf(name: string): string[] {
   return parent === undefined ? [] : [parent, ...ancestorsOf(parent)]
 }
 
+/** Parents before what is in them. */
+function rowsByName(target: EntryTable, rows: Iterable<number>): number[] {
+  const named = [...rows].map((row) => ({ row, name: target.nameAt(row) }))
+  return named.toSorted((a, b) => (a.name < b.name ? -1 : 1)).map(({ row }) => row)
+}
+
 function deepestFirst(a: ScannedEntry, b: ScannedEntry): number {
   return a.name < b.name ? 1 : -1
 }
@@ -204,18 +222,18 @@ function metadataRows(
 ): number[] {
   const rows = new Set(restated)
   const seen = new Set<string>()
-  const touch = (name: string) => {
-    for (let up = parentName(name); up !== undefined && !seen.has(up); up = parentName(up)) {
+  const touch = (directory: string | undefined) => {
+    for (let up = directory; up !== undefined && !seen.has(up); up = parentName(up)) {
       seen.add(up)
       const row = target.rowOf(up)
       if (row !== undefined) rows.add(row)
     }
   }
-  for (const row of made) touch(target.nameAt(row))
-  for (const row of hardLinks) touch(target.nameAt(row))
-  for (const name of removed) touch(name)
-  const named = [...rows].map((row) => ({ row, name: target.nameAt(row) }))
-  return named.toSorted((a, b) => (a.name < b.name ? 1 : -1)).map(({ row }) => row)
+  if (made.length === target.size) for (const up of target.parents()) touch(up)
+  else for (const row of made) touch(parentName(target.nameAt(row)))
+  for (const row of hardLinks) touch(parentName(target.nameAt(row)))
+  for (const name of removed) touch(parentName(name))
+  return rowsByName(target, rows).toReversed()
 }
 
 /** So that packs are read from front to back, and one after the other as they were written: their names say nothing of that. */
@@ -238,11 +256,6 @@ function inOrderOfSource(target: EntryTable, rows: readonly number[]): number[] 
   })
   const order = [...rows.keys()].toSorted((a, b) => (keys[a] as number) - (keys[b] as number))
   return order.map((i) => rows[i] as number)
-}
-
-export function sizeOf(target: EntryTable, row: number): number {
-  const entry = target.glanceAt(row)
-  return entry.type === 'file' ? entry.sizeBytes : 0
 }
 
 function freedBytes(

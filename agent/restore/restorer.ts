@@ -44,7 +44,6 @@ import { piecesByFrame } from './pieces.ts'
 import type { RestoreProgress } from './progress.ts'
 import { Progress } from './progress.ts'
 import type { RestorePlan } from './restore-plan.ts'
-import { sizeOf } from './restore-plan.ts'
 
 export interface RestoreResult {
   /** Names of files whose bytes are damaged or gone in the repository, and why. */
@@ -281,5 +280,5 @@ function existingParent(at: string): string {
 }
 
 function largest(target: EntryTable, rows: readonly number[]): number {
-  return rows.reduce((most, row) => Math.max(most, sizeOf(target, row)), 0)
+  return rows.reduce((most, row) => Math.max(most, target.sizeBytesAt(row)), 0)
 }

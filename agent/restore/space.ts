@@ -20,7 +20,7 @@ export function requireSpace(layout: Layout, plan: RestorePlan): void {
       ? layout.volumes
       : layout.roots.map(({ at }) => ({ at, sizeLimitBytes: null, memory: false }))
   for (const place of places) {
-    requireFree(place, (name) => nearest(layout, places, name) === place, plan)
+    requireFree(layout, place, places, plan)
     if (place.sizeLimitBytes !== null) requireLimit(layout, place, places, plan.target)
   }
 }
@@ -39,22 +39,23 @@ function nearest<P extends { at: string }>(
 
 /** Each file is written beside the one that it replaces, so the largest must fit besides. */
 function requireFree(
+  layout: Layout,
   place: VolumeRoot,
-  isHere: (name: string) => boolean,
+  places: readonly VolumeRoot[],
   plan: RestorePlan,
 ): void {
   const { target } = plan
+  const isAll = places.length === 1
   let made = 0
   let bytes = 0
   let largest = 0
   for (const rows of [plan.files, plan.directories, plan.symlinks])
     for (const row of rows) {
-      const entry = target.glanceAt(row)
-      if (!isHere(entry.name)) continue
+      if (!isAll && nearest(layout, places, target.nameAt(row)) !== place) continue
       made += 1
-      if (entry.type !== 'file') continue
-      bytes += entry.sizeBytes
-      largest = Math.max(largest, entry.sizeBytes)
+      const sizeBytes = target.sizeBytesAt(row)
+      bytes += sizeBytes
+      largest = Math.max(largest, sizeBytes)
     }
   const need = Math.max(0, bytes - plan.freedBytes) + largest + made * BLOCK_BYTES
   const stat = statfsSync(existing(place.at))
@@ -77,9 +78,9 @@ function requireLimit(
 ): void {
   let bytes = 0
   for (const row of target.rows()) {
-    const entry = target.glanceAt(row)
-    const isOwn = entry.type === 'file' && entry.hardLinkOf === undefined
-    if (isOwn && nearest(layout, places, entry.name) === place) bytes += entry.sizeBytes
+    const isOwn = target.typeAt(row) === 'file' && target.hardLinkOfAt(row) === undefined
+    if (isOwn && nearest(layout, places, target.nameAt(row)) === place)
+      bytes += target.sizeBytesAt(row)
   }
   if (bytes > (place.sizeLimitBytes ?? Infinity))
     throw new NoSpaceError(
