@@ -54,8 +54,9 @@ export async function restoreAttributes(
 }
 
 /**
- * What is made has attributes only where it inherits them, so directories that were there before are looked at, and
- * everything only where one of those has any. To look at a whole volume takes a good part of what writing it does.
+ * What is made has attributes only where it inherits them, so directories that were there before are looked at, unless
+ * they are known to have none, and everything only where one of those has any. To look at a whole volume takes a good
+ * part of what writing it does.
  */
 async function attributesNow(
   layout: Layout,
@@ -63,6 +64,36 @@ async function attributesNow(
   touched: ReadonlySet<number>,
   tools: AttributeTools,
 ): Promise<ReadonlyMap<string, Attributes> | undefined> {
+  const { directories, before } = plan.isBare
+    ? { directories: newRoots(layout, plan), before: [] }
+    : placesToLookAt(layout, plan, touched)
+  try {
+    const found = (await tools.readOf([...directories, ...before]))?.found
+    const isInherited = found !== undefined && [...directories].some((each) => found.has(each))
+    if (!isInherited) return found
+  } catch (error) {
+    if (error instanceof AttributeToolError) return undefined
+    throw error
+  }
+  return presentAttributes(layout, tools)
+}
+
+/** Declared paths that were made: they inherit from what lies above them. */
+function newRoots(layout: Layout, plan: RestorePlan): Set<string> {
+  const made = [plan.directories, plan.files, plan.hardLinks]
+  const isNew = (index: number) => {
+    const row = plan.target.rowOf(String(index))
+    return row !== undefined && made.some((rows) => rows.includes(row))
+  }
+  const roots = [...layout.roots.keys()].filter(isNew)
+  return new Set(roots.map((index) => locationOf(layout, String(index))))
+}
+
+function placesToLookAt(
+  layout: Layout,
+  plan: RestorePlan,
+  touched: ReadonlySet<number>,
+): { directories: Set<string>; before: Set<string> } {
   const { target } = plan
   const isNew = new Uint8Array(target.endRow)
   for (const row of madeBy(plan)) isNew[row] = 1
@@ -82,15 +113,7 @@ async function attributesNow(
         before.add(locationOf(layout, name))
     }
   }
-  try {
-    const found = (await tools.readOf([...directories, ...before]))?.found
-    const isInherited = found !== undefined && [...directories].some((each) => found.has(each))
-    if (!isInherited) return found
-  } catch (error) {
-    if (error instanceof AttributeToolError) return undefined
-    throw error
-  }
-  return presentAttributes(layout, tools)
+  return { directories, before }
 }
 
 function madeBy({ directories, files, hardLinks, symlinks }: RestorePlan): number[] {

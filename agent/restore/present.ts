@@ -29,6 +29,8 @@ export interface Present {
   /** Databases with a log or journal beside them: never as they shall be, whatever their files hold. */
   readonly logged: ReadonlySet<string>
   readonly findings: Findings
+  /** What is there has no extended attributes, as far as Holdfast keeps them. False, too, where that is not known. */
+  readonly isBare: boolean
   /** There is something. */
   readonly hasContent: boolean
 }
@@ -76,7 +78,8 @@ export async function inspect(
       (await chunksOf(location, clock, vault))
     if (chunks !== undefined) look.compare(scanned, hardLinkOf, chunks)
   }
-  return { same, others, files, logged, findings: walker.findings, hasContent }
+  const isBare = attributes?.size === 0
+  return { same, others, files, logged, findings: walker.findings, isBare, hasContent }
 }
 
 /** What is there of an entry of the target, as far as the walk knows. */

@@ -38,6 +38,8 @@ export interface RestorePlan {
   readonly extras: readonly ScannedEntry[]
   /** What an interrupted restore left behind, by name. */
   readonly leftovers: readonly string[]
+  /** What is there has no extended attributes to inherit; above the declared paths, something may. */
+  readonly isBare: boolean
   readonly unchanged: number
   readonly writeBytes: number
   /** Bytes of files that are replaced or removed. */
@@ -73,6 +75,7 @@ export function planRestore(
     metadata: metadataRows(target, lists, removed),
     extras,
     leftovers,
+    isBare: present.isBare,
     unchanged: target.size - lists.made.length,
     writeBytes: files.reduce((sum, row) => sum + target.sizeBytesAt(row), 0),
     freedBytes: freedBytes(target, files, [...extras, ...obstacles], present),
