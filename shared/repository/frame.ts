@@ -1,5 +1,5 @@
 /** A frame is one independently compressed run of up to about 1 MiB of plain bytes: small files share one, large chunks fill one. */
-import { zstdCompressSync, zstdDecompress, zstdDecompressSync } from 'node:zlib'
+import { constants, zstdCompressSync, zstdDecompress, zstdDecompressSync } from 'node:zlib'
 import { promisify } from 'node:util'
 import type { Vault } from '../encryption/vault.ts'
 import { CorruptObjectError } from '../errors.ts'
@@ -23,6 +23,13 @@ export const MAX_FRAME_BYTES = 1024 ** 3
 const ASIDE_BYTES = 64 * 1024
 /** So many bytes at four places are tried before all are. */
 const SAMPLE_BYTES = 8 * 1024
+const SAMPLES = 4
+/** Whether there is anything to gain, the cheapest level tells as well, with tables no larger than the samples need. */
+const TRIAL_OPTIONS = {
+  params: { [constants.ZSTD_c_compressionLevel]: 1 },
+  pledgedSrcSize: SAMPLES * SAMPLE_BYTES,
+  chunkSize: 2 * SAMPLES * SAMPLE_BYTES,
+}
 
 const decompressAside = promisify(zstdDecompress)
 
@@ -47,7 +54,7 @@ function isIncompressible(plain: Buffer): boolean {
   const samples = [0, 1, 2, 3].map((i) => plain.subarray(i * quarter, i * quarter + SAMPLE_BYTES))
   const sample = Buffer.concat(samples)
   if (!isEven(sample)) return false
-  return zstdCompressSync(sample, OPTIONS).length > sample.length * 0.97
+  return zstdCompressSync(sample, TRIAL_OPTIONS).length > sample.length * 0.97
 }
 
 /** All bytes are about as frequent: what is not so is worth compressing, and needs no trial. */
