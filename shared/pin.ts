@@ -65,3 +65,8 @@ export function formatPinTime(time: Date): string {
 export function requestText(pin: string, restoreRequest: string | null): string {
   return restoreRequest === null ? pin : `${pin}/${restoreRequest}`
 }
+
+/** Does what `requestText` made ask for `latest`? */
+export function asksForLatest(request: string): boolean {
+  return request === 'latest' || request.startsWith('latest/')
+}

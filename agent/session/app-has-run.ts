@@ -34,14 +34,18 @@ const MAX_RECORDS = 1000
 const BATCH = 16
 
 /** Asked where the marks do not prove it. A volume without files is a fresh one: a cold start asks no more than that. */
-export async function logProves(context: Context, { state: { owner } }: LogView): Promise<boolean> {
-  const { state, writer } = context
+export async function logProves(
+  { state, writer }: Pick<Context, 'state' | 'writer'>,
+  view: LogView,
+): Promise<boolean> {
+  const { owner } = view.state
   if (owner === null) return false
   const isOwner = isOf(owner, writer.identity.pod)
   // Whoever let an app go on something had left its mark; one that is another pod's says that this pod's app has not run.
   const isMarked = state.marks().every(({ mark }) => mark !== undefined)
   if (!isOwner && (isMarked || !(await state.hasContent()))) return false
-  const numbers = await writer.log.numbers({ limit: MAX_RECORDS })
+  // What was written since the owner was looked up is not its line: another pod's `open` there would hide the proof.
+  const numbers = await writer.log.numbers({ below: view.n + 1, limit: MAX_RECORDS })
   for (let from = 0; from < numbers.length; from += BATCH) {
     const batch = numbers.slice(from, from + BATCH).map(({ n }) => writer.log.record(n))
     for (const found of await Promise.all(batch)) {

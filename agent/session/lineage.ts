@@ -4,6 +4,7 @@ import { currentLineage, restoreOfLineage } from '../../shared/repository/log-st
 import type { VersionLog } from '../../shared/repository/version-log.ts'
 import { switches } from '../../shared/repository/find-restore.ts'
 import { requireRecord } from '../../shared/repository/version-log.ts'
+import { asksForLatest } from '../../shared/pin.ts'
 import type { Mark } from '../volume/mark.ts'
 import type { LogView } from './log-writer.ts'
 
@@ -77,8 +78,8 @@ export async function restoreOf(
 
 /**
  * Is a volume with this mark the head of that lineage, or newer? It is when the head came from the mark's writer, or
- * from one that it continued; and when there is nothing to compare with: no history, or a restore of "nothing", after
- * which a volume gets its mark with the first commit only.
+ * from one that it continued; and when there is nothing to compare with: no history, or `latest` of none, or a restore
+ * of "nothing", after which a volume gets its mark with the first commit only.
  */
 export async function isAhead(
   log: VersionLog,
@@ -88,9 +89,19 @@ export async function isAhead(
   if (mark?.dirty === true) return false
   if (head === null) return true
   if (mark === undefined) return head.version === 0 && settled
-  if (mark.lineage !== lineage) return false
+  if (mark.lineage !== lineage) return isWhatIsThere(log, { lineage, head })
   if (head.restore) return true
   return continues(log, mark, head.writer)
+}
+
+/** `latest` was asked for before there was a version: the state is what the volume holds, whatever its mark says. */
+async function isWhatIsThere(
+  log: VersionLog,
+  { lineage, head }: { lineage: string; head: Head },
+): Promise<boolean> {
+  if (!head.restore || head.version !== 0) return false
+  const restore = await restoreOf(log, lineage)
+  return restore !== undefined && asksForLatest(restore.request)
 }
 
 /** Is `writer` the mark's own, or one whose head it took up, or one whose head that one took up, …? */

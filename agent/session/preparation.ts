@@ -47,7 +47,8 @@ export async function prepare(context: Context, decision: ActiveDecision): Promi
   const version = decision.kind === 'restore' ? decision.version : (line.head?.version ?? 0)
   const places = decision.kind === 'restore' ? state.layout.volumes : volumes.behind
   const isBehind = places.length > 0 && (line.head !== null || volumes.dirty)
-  const needed = (decision.kind === 'restore' || isBehind) && !keepsContent(context, version)
+  const keeps = keepsContent(context, version) && !volumes.dirty // half of another restore is nobody's state
+  const needed = (decision.kind === 'restore' || isBehind) && !keeps
   const from = { ...context, log: context.writer.log }
   const load = needed ? loadWanted : loadContinued
   const target = await load(from, version, state.layout.roots)

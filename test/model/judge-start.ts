@@ -2,7 +2,7 @@
 import type { Chronicle } from './chronicle.ts'
 import type { TrueHead } from './log-truth.ts'
 import { isSettled, truthOf } from './log-truth.ts'
-import type { Pod, Volume } from './pod.ts'
+import type { Before, Pod, Volume } from './pod.ts'
 import { contentOf, requestOf } from './pod.ts'
 import type { Content } from './values.ts'
 import { onRoot, sameContent, showContent } from './values.ts'
@@ -56,16 +56,18 @@ function judgeRestored(chronicle: Chronicle, pod: Pod, resolved: number): void {
 /** A start that asks for nothing new: a volume that is the head, or newer, stays; any other comes to the head. */
 function judgeResumed(chronicle: Chronicle, pod: Pod, open: number): void {
   const { head, settled } = truthOf(chronicle.records.filter(({ n }) => n <= open))
-  // A restore that others began is brought to its end, except where `latest` asks for what is there.
-  const isOwed = !settled && !keepsWhatIsThere(pod, head)
+  const keeps = keepsWhatIsThere(chronicle, pod, head)
   for (const [i, volume] of pod.volumes.entries()) {
     const before = pod.before[i]
     if (before === undefined) continue
     const { root } = volume
-    const stays = !isOwed && !before.half && chronicle.isHeadOrNewer(root, before.tip, head)
+    // A restore that others began is brought to its end, except where `latest` asks for what is there.
+    const stays =
+      !before.half && (keeps || (settled && chronicle.isHeadOrNewer(root, before.tip, head)))
     const wanted = stays ? before.content : chronicle.onRootOf(head, root)
     const isReset = before.tip !== head?.n && isAtSwitch(chronicle, volume, head)
     if (isReset || sameContent(volume.content, wanted)) continue
+    if (isReplaced(chronicle, volume, before, head)) continue
     if (isPutAside(chronicle, pod, root, before.content)) continue
     chronicle.violate(
       'later writes were discarded',
@@ -84,8 +86,23 @@ function isAtSwitch(
   return sameContent(content, chronicle.onRootOf(head, root))
 }
 
-function keepsWhatIsThere({ pin }: Pod, head: TrueHead | undefined): boolean {
-  return head?.version === 0 && pin === 'latest'
+/** The volume is at another line's version that only happens to be what the head is: the log wins, once its own is saved. */
+function isReplaced(
+  chronicle: Chronicle,
+  { root, content }: Volume,
+  before: Before,
+  head: TrueHead | undefined,
+): boolean {
+  if (head === undefined || chronicle.continues(root, before.tip, head)) return false
+  const isHead = sameContent(content, chronicle.onRootOf(head, root))
+  return isHead && chronicle.isKept(before.content)
+}
+
+/** `latest` asks for what is there where there is no version, and so did whoever began a lineage with that answer. */
+function keepsWhatIsThere(chronicle: Chronicle, { pin }: Pod, head: TrueHead | undefined): boolean {
+  if (head?.version !== 0) return false
+  const record = chronicle.records.find(({ n }) => n === head.n)
+  return pin === 'latest' || (record?.kind === 'restore' && /^latest(\/|$)/.test(record.request))
 }
 
 /**
