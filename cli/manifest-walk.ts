@@ -1,7 +1,7 @@
 /** The manifests of many versions, one after the other, oldest first: what deltas have in common is read and composed once. */
 import { CorruptObjectError } from '../shared/errors.ts'
 import type { Entry, Fault } from '../shared/repository/entry.ts'
-import type { Entries } from '../shared/repository/entry-table.ts'
+import type { Entries } from '../shared/repository/entries.ts'
 import { EntryTable } from '../shared/repository/entry-table.ts'
 import type { VersionRecord } from '../shared/repository/log-record.ts'
 import type { ManifestLine } from '../shared/repository/manifest-decoder.ts'

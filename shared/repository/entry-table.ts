@@ -3,6 +3,7 @@
  * not cost its sidecar a gigabyte. An entry that is read is made anew each time.
  */
 import { FrameRegistry, findInList, idHashes, readChunks } from './chunk-list.ts'
+import type { Entries } from './entries.ts'
 import type { ChunkRef, Entry, StoredChunk } from './entry.ts'
 import { entryOf } from './entry-of-row.ts'
 import type { RecordView } from './entry-record.ts'
@@ -15,16 +16,6 @@ import { NumberIndex } from './number-index.ts'
 import { PathRegistry } from './path-registry.ts'
 import { RecordHeap } from './record-heap.ts'
 import type { UsualLine } from './usual-line.ts'
-
-/** What readers of a manifest's entries need; a Map will do, too. */
-export interface Entries {
-  readonly size: number
-  has(name: string): boolean
-  get(name: string): Entry | undefined
-  keys(): IterableIterator<string>
-  values(): IterableIterator<Entry>
-  [Symbol.iterator](): IterableIterator<[string, Entry]>
-}
 
 export class EntryTable implements Entries {
   readonly #rows = new EntryRows()

@@ -6,7 +6,7 @@
  */
 import type { ChunkRef, Entry, Fault, FileEntry } from './entry.ts'
 import { isHole } from './entry.ts'
-import type { Entries } from './entry-table.ts'
+import type { Entries } from './entries.ts'
 import { giveBack } from './give-back.ts'
 
 export interface Manifest {

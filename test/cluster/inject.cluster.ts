@@ -1,12 +1,10 @@
 /** What becomes of pods when they are created, with the installed webhook answering. */
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Manifest } from '../manifests/chart.ts'
 import { tryTool } from '../support/cluster-tools.ts'
 import { kubectl, refusal } from './installed.ts'
-import { TOOLS } from './support/app-images.ts'
-import { startForeignWebhook, type ForeignWebhook } from './support/foreign-webhook.ts'
 import { installHoldfast, newAppNamespace } from './support/holdfast.ts'
-import { apply, applyAsync, find, read, until } from './support/objects.ts'
+import { apply, find, read, until } from './support/objects.ts'
 import { exec, isReady, podsOf, readyPod, SIDECAR, statusOf } from './support/pods.ts'
 import { bare, deployment, IDLE, template, withEmptyDir, type Named } from './support/workloads.ts'
 
@@ -247,67 +245,6 @@ describe('a namespace', () => {
     expect(said).toMatch(/Startup probe failed/)
     expect(podsOf(of).some(isReady)).toBe(false)
   })
-})
-
-describe('a webhook of others', () => {
-  const name = 'foreign'
-  let foreign: ForeignWebhook
-  let change: (pod: Manifest) => Manifest
-  beforeAll(async () => {
-    foreign = await startForeignWebhook(inject('cluster').address, (pod) => change(pod))
-    apply(foreign.configuration(name, namespace))
-  })
-  afterAll(() => {
-    kubectl('delete', 'mutatingwebhookconfiguration', name)
-    foreign.close()
-  })
-
-  it.for([
-    [
-      'adds a native sidecar of its own',
-      (pod: Manifest) => ({
-        ...pod,
-        spec: {
-          ...pod.spec,
-          initContainers: [
-            ...((pod.spec.initContainers ?? []) as Manifest[]).filter(
-              (each) => each.name !== 'mesh',
-            ),
-            { name: 'mesh', image: TOOLS, command: IDLE, restartPolicy: 'Always' },
-          ],
-        },
-      }),
-    ],
-    [
-      'takes restartPolicy off the sidecar',
-      (pod: Manifest) => ({
-        ...pod,
-        spec: {
-          ...pod.spec,
-          initContainers: ((pod.spec.initContainers ?? []) as Manifest[]).map((each) => ({
-            ...each,
-            restartPolicy: undefined,
-          })),
-        },
-      }),
-    ],
-  ] as const)(
-    'that %s: ours is asked again, and there is one whole sidecar',
-    async ([what, to], { task }) => {
-      change = to
-      const before = foreign.asked()
-      const of = app(what.startsWith('adds') ? 'twice' : 'stripped')
-      const problem = await applyAsync(bare(of, template(of.name, IDLE)))
-      expect(foreign.asked()).toBeGreaterThan(before)
-      // A webhook that comes after ours each time has the last word: then the API server refuses the pod, in words.
-      task.meta.saw = problem ?? 'admitted, and ready'
-      if (problem !== undefined) return expect(problem).toMatch(/restartPolicy|startupProbe/)
-      const pod = await readyPod(of)
-      const ours = (pod.spec.initContainers as Manifest[]).filter((each) => each.name === SIDECAR)
-      expect(ours).toHaveLength(1)
-      expect(ours[0].restartPolicy).toBe('Always')
-    },
-  )
 })
 
 /** What the API server would make of a pod. */

@@ -2,63 +2,15 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { expect, test, vi } from 'vitest'
-import type { HeldVersion } from '../../../agent/capture/held-version.ts'
 import type { Picture } from '../../../agent/session/app-state.ts'
-import { AppHooks, HookError } from '../../../agent/session/hooks.ts'
-import type { HookRunner } from '../../../agent/session/hook-call.ts'
-import { Status } from '../../../agent/session/status.ts'
-import { ServiceError } from '../../../agent/service/service.ts'
+import { HookError } from '../../../agent/session/hooks.ts'
 import { HoldfastError } from '../../../shared/errors.ts'
-import type { PackWriter } from '../../../shared/repository/pack-writer.ts'
-import type { Assignment } from '../../../shared/sidecar-contract.ts'
 import { freePort, temporaryFolder } from '../../support/agent-pod.ts'
 import { startHookServer } from '../../support/hook-server.ts'
-import { ManualClock } from '../../support/manual-clock.ts'
+import { createAgent, PICTURE } from './hooked-agent.ts'
 
-const PICTURE = {} as Picture
 const FREEZE = 'POST /freeze'
 const THAW = 'POST /thaw'
-const noStep = () => undefined
-
-/** An agent that takes pictures between hooks: `take()` asks for one, `end` says how the running one ends. */
-function createAgent(
-  hooks: Pick<Assignment, 'before' | 'after'>,
-  folder = temporaryFolder(),
-  runner: HookRunner = null,
-) {
-  const clock = new ManualClock()
-  const status = new Status()
-  const stopping = new AbortController()
-  const notePath = path.join(folder, 'frozen')
-  const warnings: string[] = []
-  const warn = (sentence: string) => {
-    warnings.push(sentence)
-  }
-  const seams = {
-    clock,
-    status,
-    stopping: stopping.signal,
-    step: noStep,
-    warn,
-    notePath,
-    runner,
-  }
-  const appHooks = new AppHooks(hooks, seams)
-  let running = 0
-  const picture = { taken: 0, atOnce: 0, differs: true, result: () => Promise.resolve(PICTURE) }
-  const around = appHooks.around({
-    mayDiffer: () => Promise.resolve(picture.differs),
-    take: async () => {
-      picture.taken += 1
-      running += 1
-      picture.atOnce = Math.max(picture.atOnce, running)
-      return picture.result().finally(() => (running -= 1))
-    },
-  })
-  const take = () => around({} as HeldVersion, {} as PackWriter)
-  const isNoted = () => fs.existsSync(notePath)
-  return { hooks: appHooks, clock, status, stopping, warnings, picture, take, isNoted, folder }
-}
 
 test('the app is thawed when the picture is taken, and when it fails', async () => {
   const { asked, hook } = await startHookServer()
@@ -244,82 +196,4 @@ test('a picture without changes calls nobody', async () => {
   agent.picture.differs = false
   expect(await agent.take()).toBe(PICTURE)
   expect(asked).toEqual([])
-})
-
-/** The service as the hooks see it: what it was asked to run, and how it answers. */
-function createRunner() {
-  const asked: string[] = []
-  const answers: { before: number | ServiceError; after: number | ServiceError } = {
-    before: 0,
-    after: 0,
-  }
-  const runner: HookRunner = {
-    runHook(which, timeoutMs) {
-      asked.push(`${which} ${timeoutMs}`)
-      const answer = answers[which]
-      if (answer instanceof ServiceError) return Promise.reject(answer)
-      return Promise.resolve({ exitCode: answer, output: answer === 0 ? '' : 'disk full\n' })
-    },
-  }
-  return { asked, answers, runner }
-}
-
-const BEFORE = { exec: ['fsfreeze', '-f'], timeoutMs: 2000, onError: 'fail' as const }
-const AFTER = { exec: ['fsfreeze', '-u'], timeoutMs: 3000, onError: 'fail' as const }
-
-test('commands are run by the service, each in its time', async () => {
-  const { asked, runner } = createRunner()
-  const agent = createAgent({ before: BEFORE, after: AFTER }, undefined, runner)
-  expect(await agent.take()).toBe(PICTURE)
-  expect(asked).toEqual(['before 2000', 'after 3000'])
-  expect(agent.isNoted()).toBe(false)
-})
-
-test('a command that fails may have frozen the app; its words are told', async () => {
-  const { asked, answers, runner } = createRunner()
-  answers.before = 1
-  const agent = createAgent({ before: BEFORE, after: AFTER }, undefined, runner)
-  await expect(agent.take()).rejects.toThrow(
-    'the hook backup.before (exec fsfreeze -f) ended with exit code 1: disk full',
-  )
-  expect(asked).toEqual(['before 2000', 'after 3000'])
-  const lenient = createAgent(
-    { before: { ...BEFORE, onError: 'continue' }, after: AFTER },
-    undefined,
-    runner,
-  )
-  expect(await lenient.take()).toBe(PICTURE)
-  expect(lenient.warnings).toHaveLength(1)
-})
-
-test('a command that the service did not run has frozen nothing', async () => {
-  const { asked, answers, runner } = createRunner()
-  answers.before = new ServiceError('the service refuses: no leave', true)
-  const agent = createAgent({ before: BEFORE, after: AFTER }, undefined, runner)
-  await expect(agent.take()).rejects.toThrow('no leave')
-  expect(asked).toEqual(['before 2000'])
-  expect(agent.isNoted()).toBe(false)
-})
-
-test('a service that goes down while the app is frozen is asked for the thaw until it has answered', async () => {
-  const { asked, answers, runner } = createRunner()
-  answers.after = new ServiceError('the service does not answer', true)
-  const agent = createAgent({ before: BEFORE, after: AFTER }, undefined, runner)
-  expect(await agent.take()).toBe(PICTURE)
-  expect(agent.status.facts.frozen).toContain('the app may still be frozen')
-  expect(agent.isNoted()).toBe(true)
-  const calls = asked.length
-  for (let i = 0; i < 5; i += 1) {
-    agent.clock.advance(60_000)
-    await vi.waitFor(() => expect(asked.length).toBeGreaterThan(calls + i))
-  }
-  answers.after = 0
-  agent.clock.advance(60_000)
-  await vi.waitFor(() => expect(agent.status.facts.frozen).toBe(''))
-  expect(agent.isNoted()).toBe(false)
-})
-
-test('a command without a service to run it is refused in words', async () => {
-  const agent = createAgent({ before: BEFORE, after: null })
-  await expect(agent.take()).rejects.toThrow('this pod was told of no service to do it')
 })
