@@ -65,7 +65,7 @@ function appOf(pod: Pod, owner: Owner | undefined): string {
   }
   if (owner.kind === 'Job' && SCHEDULED_MINUTES.test(owner.name))
     throw new Refusal(
-      `Job "${owner.name}" is named like one run of a CronJob, and each run would begin an empty history; ${SAY_APP}`,
+      `its Job is named like the runs of a CronJob ("${owner.name.replace(SCHEDULED_MINUTES, '-')}" and eight digits), and each run would begin an empty history; ${SAY_APP}`,
     )
   return owner.kind === 'ReplicaSet' ? withoutTemplateHash(pod, owner.name) : owner.name
 }
