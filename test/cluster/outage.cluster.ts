@@ -19,7 +19,7 @@ import {
   SIDECAR,
   statusOf,
 } from './support/pods.ts'
-import { moveGate } from './support/s3-gate.ts'
+import { moveGate, type GateState } from './support/s3-gate.ts'
 import { versionsOf } from './support/stream.ts'
 import {
   bare,
@@ -34,7 +34,7 @@ import {
 const OUTAGE_MS = 75_000
 
 let namespace: string
-const gate = (to: 'shut' | 'open') => moveGate(inject('cluster').gateControl, to)
+const gate = (to: GateState) => moveGate(inject('cluster').gateControl, to)
 
 beforeAll(async () => {
   await installHoldfast()
@@ -93,6 +93,36 @@ describe('with S3 away', () => {
     task.meta.saw =
       `${OUTAGE_MS / 1000} s without S3, ready at ${looks} of ${looks} looks, ${written} writes; ` +
       `held: "${held}"; started ${(startedAfter / 1000).toFixed(1)} s after S3 was back`
+  })
+})
+
+describe('with a token that has expired', () => {
+  it('a running pod is untouched and says so, and ships once it is renewed', async ({ task }) => {
+    const of = { namespace, name: 'expired' }
+    apply(bare(of, template(of.name, IDLE)))
+    const pod = await readyPod(of)
+    const write = (word: string) => exec(pod, 'app', 'sh', '-c', `echo ${word} >> /data/file`)
+    write('before')
+    await until('a version', async () => (await versionsOf(of, of.name)).length === 1)
+    await gate('expired')
+    write('meanwhile')
+    const condition = await until('the condition says so', () => {
+      const found = protectedCondition(podsOf(of)[0])
+      return /ExpiredToken/.test(String(found?.message)) && found
+    })
+    expect(condition.status).toBe('False')
+    expect(condition.message).toMatch(/check or renew them/)
+    const event = await until('an Event says so', () => {
+      const events = read('-n', namespace, 'events').items as Manifest[]
+      return events.find(({ message, involvedObject }) => {
+        return involvedObject.name === of.name && /ExpiredToken/.test(String(message))
+      })
+    })
+    task.meta.saw = `${event.reason}: ${event.message}`
+    await gate('open')
+    await until('another version', async () => (await versionsOf(of, of.name)).length === 2)
+    const [now] = podsOf(of)
+    for (const name of ['app', SIDECAR]) expect(statusOf(now, name).restartCount).toBe(0)
   })
 })
 

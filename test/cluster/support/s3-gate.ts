@@ -3,9 +3,16 @@
  * store goes on, so that nothing but the way to it is lost.
  */
 import { connect, createServer, type Server, type Socket } from 'node:net'
-import { createServer as createHttpServer } from 'node:http'
+import { createServer as createHttpServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { once } from 'node:events'
+
+/** As AWS answers to whoever comes with a session token that was good for its time. */
+const TOO_LATE = `<?xml version="1.0" encoding="UTF-8"?>
+<Error><Code>ExpiredToken</Code><Message>The provided token has expired.</Message></Error>`
+
+/** `shut`: connections end, and new ones are refused. `expired`: every request is told that its token has expired. */
+export type GateState = 'open' | 'shut' | 'expired'
 
 export interface S3Gate {
   /** As pods use it. */
@@ -32,6 +39,15 @@ export async function openGate(address: string, store: string): Promise<S3Gate> 
       socket.pipe(other)
     }
   }
+  const makers = {
+    open: () => createServer(accept),
+    expired: () =>
+      createHttpServer(tellTooLate).on('connection', (socket: Socket) => {
+        sockets.add(socket)
+        socket.on('close', () => sockets.delete(socket))
+      }),
+    shut: () => undefined,
+  }
   let gate: Server | undefined = createServer(accept).listen(0, address)
   await once(gate, 'listening')
   const { port } = gate.address() as AddressInfo
@@ -41,8 +57,8 @@ export async function openGate(address: string, store: string): Promise<S3Gate> 
     for (const socket of sockets) socket.destroy()
   }
   const control = createHttpServer((request, response) => {
-    if (request.url === '/shut') shut()
-    else gate ??= createServer(accept).listen(port, address)
+    shut()
+    gate = makers[request.url?.slice(1) as GateState]()?.listen(port, address)
     response.end()
   })
   control.listen(0, '127.0.0.1')
@@ -58,7 +74,12 @@ export async function openGate(address: string, store: string): Promise<S3Gate> 
   }
 }
 
-/** Shut: connections end, and new ones are refused. */
-export async function moveGate(control: string, to: 'shut' | 'open'): Promise<void> {
+const tellTooLate: RequestListener = (request, response) => {
+  request.resume().on('end', () => {
+    response.writeHead(400, { 'content-type': 'application/xml' }).end(TOO_LATE)
+  })
+}
+
+export async function moveGate(control: string, to: GateState): Promise<void> {
   await fetch(`${control}/${to}`, { method: 'POST' })
 }
