@@ -10,6 +10,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { CorruptObjectError } from '../../shared/errors.ts'
 import type { FileEntry } from '../../shared/repository/entry.ts'
 import { packKey } from '../../shared/repository/object-keys.ts'
+import { releaseMemory } from '../capture/release-memory.ts'
 import { BodyRooms } from './body-rooms.ts'
 import type { FetchRange } from './fetch-ranges.ts'
 import type { FrameJob, JobPiece } from './frame-job.ts'
@@ -20,6 +21,8 @@ import type { FramePieces, Piece } from './pieces.ts'
 
 /** Ranges that are asked for before they are needed. */
 const AHEAD = 2
+/** Files leave some 3 KB of garbage each, and the collector by itself lets four times of what is in use come together. */
+const COLLECT_AFTER_PIECES = 16_384
 
 /** What the pipeline asks of whoever knows the directories, and tells it. */
 export interface Placing {
@@ -49,6 +52,8 @@ export class FilePipeline {
   readonly #fetching: Fetched[] = []
   readonly #jobs = new Set<Promise<void>>()
   #failure: { readonly error: unknown } | undefined
+  /** Since the last collection. */
+  #pieces = 0
 
   constructor(reader: ObjectReader, writers: FrameWriters, parts: PartFiles, placing: Placing) {
     this.#reader = reader
@@ -128,6 +133,7 @@ export class FilePipeline {
   ): Promise<void> {
     while (this.#jobs.size >= this.#writers.jobs) await Promise.race(this.#jobs)
     this.#throwFailure()
+    this.#collect(frames)
     const job = this.#write(
       {
         key: packKey(this.#reader.stream, pack),
@@ -152,6 +158,13 @@ export class FilePipeline {
     this.#jobs.add(job)
     // What the jobs have told, and whatever else this program does.
     await nextTurn()
+  }
+
+  #collect(frames: readonly FramePieces[]): void {
+    for (const { pieces } of frames) this.#pieces += pieces.length
+    if (this.#pieces < COLLECT_AFTER_PIECES) return
+    this.#pieces = 0
+    releaseMemory()
   }
 
   #jobPiece({ file, chunk, offset }: Piece): JobPiece {

@@ -7,6 +7,8 @@ import { startAgent } from '../programs/running-agent.ts'
 import { median } from '../report.ts'
 
 const STARTS = 5
+/** What its last work left behind, a collector of garbage clears away for so long. */
+const UNTIL_REST_MS = 20_000
 
 export const atRest: Case = {
   name: 'at-rest',
@@ -26,6 +28,7 @@ async function rest(bench: Bench, turn: Turn, what: string, volume: string): Pro
   await agent.ready()
   await agent.versionAfter(0)
   await agent.settled()
+  await sleep(UNTIL_REST_MS)
   const before = await place.requests()
   const cpuBefore = cpuMsOf(agent.pid)
   const beganMs = performance.now()
