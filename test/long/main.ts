@@ -10,7 +10,7 @@ import path from 'node:path'
 const ROOT = path.join(import.meta.dirname, '../..')
 const VITEST = path.join(ROOT, 'node_modules/vitest/vitest.mjs')
 const HISTORIES = 10_000
-const ROUNDS = 10
+const ROUNDS = 4
 /** Histories over a faulty net in each round, for each state of the clock. */
 const NET_HISTORIES = 4
 /** Prune beside a live writer, and over random logs, in each round. */

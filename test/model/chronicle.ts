@@ -123,6 +123,14 @@ export class Chronicle {
   }
 
   isHeadOrNewer(root: number, tip: number, head: TrueHead | undefined): boolean {
-    return head === undefined || this.continues(root, tip, head) || this.sameOn(root, tip, head.n)
+    if (head === undefined || this.isWhatIsThere(head)) return true
+    return this.continues(root, tip, head) || this.sameOn(root, tip, head.n)
+  }
+
+  /** `latest` was asked for where there was no version: its state is what the volume holds. */
+  isWhatIsThere(head: TrueHead): boolean {
+    const record = this.records.find(({ n }) => n === head.n)
+    if (record?.kind !== 'restore' || head.version !== 0) return false
+    return /^latest(\/|$)/.test(record.request)
   }
 }

@@ -18,6 +18,8 @@ export function judgeEnd(chronicle: Chronicle, pod: Pod): void {
       `${task.writer} ended with ${showContent(content)}`,
     )
   if (pod.disturbed || chronicle.isKept(content, ({ branch }) => !branch)) return
+  // A branch's version that was restored, and not written to since, is the main line's state by its restore.
+  if (sameContent(content, chronicle.contentOfVersion(chronicle.truth().head?.version ?? 0))) return
   chronicle.violate('the last flush of a graceful stop went to a branch', task.writer)
 }
 

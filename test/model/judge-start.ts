@@ -56,7 +56,7 @@ function judgeRestored(chronicle: Chronicle, pod: Pod, resolved: number): void {
 /** A start that asks for nothing new: a volume that is the head, or newer, stays; any other comes to the head. */
 function judgeResumed(chronicle: Chronicle, pod: Pod, open: number): void {
   const { head, settled } = truthOf(chronicle.records.filter(({ n }) => n <= open))
-  const keeps = keepsWhatIsThere(chronicle, pod, head)
+  const keeps = keepsWhatIsThere(pod, head)
   for (const [i, volume] of pod.volumes.entries()) {
     const before = pod.before[i]
     if (before === undefined) continue
@@ -98,11 +98,9 @@ function isReplaced(
   return isHead && chronicle.isKept(before.content)
 }
 
-/** `latest` asks for what is there where there is no version, and so did whoever began a lineage with that answer. */
-function keepsWhatIsThere(chronicle: Chronicle, { pin }: Pod, head: TrueHead | undefined): boolean {
-  if (head?.version !== 0) return false
-  const record = chronicle.records.find(({ n }) => n === head.n)
-  return pin === 'latest' || (record?.kind === 'restore' && /^latest(\/|$)/.test(record.request))
+/** `latest` asks for what is there where there is no version. */
+function keepsWhatIsThere({ pin }: Pod, head: TrueHead | undefined): boolean {
+  return head?.version === 0 && pin === 'latest'
 }
 
 /**
