@@ -17,13 +17,14 @@ import { podsOfCluster } from '../../webhook/kubernetes/pods.ts'
 import { EVENTS, NAMESPACES, PODS } from '../../webhook/kubernetes/resources.ts'
 import { tokenReviewer } from '../../webhook/kubernetes/token-reviews.ts'
 import { report } from '../webhook/controller/reports.ts'
-import { eventually } from './installed.ts'
+import { eventually, uninstall } from './installed.ts'
 
 const NAMESPACE = `holdfast-controller-${randomBytes(4).toString('hex')}`
 const ACCOUNTS = { group: '', version: 'v1', plural: 'serviceaccounts' }
 let api: ClusterApi
 
 beforeAll(async () => {
+  uninstall() // another file may have left it there, and it has a word in what becomes of pods
   api = connect(process.env['KUBECONFIG'])
   const metadata = { name: NAMESPACE }
   const body = { apiVersion: 'v1', kind: 'Namespace', metadata }

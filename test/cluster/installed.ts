@@ -20,8 +20,9 @@ export function installWithoutReplicas(): void {
   if (status !== 0) throw new Error(stderr)
 }
 
-export function uninstall(namespace: string): void {
-  kubectl('delete', 'namespace', namespace, '--wait=false')
+/** @param namespace of the test, which goes as well. */
+export function uninstall(namespace?: string): void {
+  if (namespace !== undefined) kubectl('delete', 'namespace', namespace, '--wait=false')
   kubectl('delete', '-k', MANIFESTS, '--ignore-not-found')
 }
 
