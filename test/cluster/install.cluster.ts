@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { CHART, MANIFESTS, type Manifest } from '../manifests/chart.ts'
 import { runTool, tryTool } from '../support/cluster-tools.ts'
-import { eventually, kubectl } from './installed.ts'
+import { eventually, kubectl, uninstall } from './installed.ts'
 
 const OURS = ['-n', 'holdfast-system', '-l', 'app.kubernetes.io/name=holdfast', '-o', 'name']
 const KINDS = 'deployment,mutatingwebhookconfiguration,validatingadmissionpolicy,clusterrole'
@@ -14,11 +14,12 @@ const ours = () =>
     .filter(Boolean)
 
 beforeAll(() => {
+  uninstall() // what another file may have left is rolled out at first
   kubectl('apply', '-k', MANIFESTS)
 })
 
 afterAll(() => {
-  kubectl('delete', '-k', MANIFESTS, '--ignore-not-found')
+  uninstall()
 })
 
 describe('the kustomize base', () => {
