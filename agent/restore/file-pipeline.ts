@@ -21,7 +21,7 @@ import type { FramePieces, Piece } from './pieces.ts'
 
 /** Ranges that are asked for before they are needed. */
 const AHEAD = 2
-/** Files leave some 3 KB of garbage each, and the collector by itself lets four times of what is in use come together. */
+/** Files leave some 1.5 KB of garbage each, and the collector by itself lets four times of what is in use come together. */
 const COLLECT_AFTER_PIECES = 16_384
 
 /** What the pipeline asks of whoever knows the directories, and tells it. */

@@ -21,7 +21,7 @@ const OPTIONS = { params: ZSTD_PARAMS }
 export const MAX_FRAME_BYTES = 1024 ** 3
 /** Fewer bytes are compressed at once, more by another thread. */
 const ASIDE_BYTES = 64 * 1024
-/** So many bytes at four places are tried before all are. */
+/** So many bytes at so many places are tried before all are. */
 const SAMPLE_BYTES = 8 * 1024
 const SAMPLES = 4
 /** Whether there is anything to gain, the cheapest level tells as well, with tables no larger than the samples need. */
@@ -50,8 +50,10 @@ function fewer(plain: Buffer, packed: Buffer): Buffer {
 
 /** Samples are tried first: media and archives are not compressed twice. */
 function isIncompressible(plain: Buffer): boolean {
-  const quarter = plain.length >> 2
-  const samples = [0, 1, 2, 3].map((i) => plain.subarray(i * quarter, i * quarter + SAMPLE_BYTES))
+  const step = Math.floor(plain.length / SAMPLES)
+  const samples = Array.from({ length: SAMPLES }, (_, i) =>
+    plain.subarray(i * step, i * step + SAMPLE_BYTES),
+  )
   const sample = Buffer.concat(samples)
   if (!isEven(sample)) return false
   return zstdCompressSync(sample, TRIAL_OPTIONS).length > sample.length * 0.97
