@@ -14,21 +14,25 @@ export interface Patience {
 
 const FIRST_WAIT_MS = 200
 const LAST_WAIT_MS = 60_000
+/** The last wait of a pod that is held: its app is down for as long as nobody looks. */
+export const HELD_WAIT_MS = 30_000
 
 /**
- * How long to wait before each next look, in milliseconds: twice as long each time, a minute at most, each wait drawn
+ * How long to wait before each next look, in milliseconds: twice as long each time, `lastMs` at most, each wait drawn
  * between half and all of that. Of many who were stopped by the same thing at once, each comes back at its own time.
  */
 export class BackOff {
+  readonly #lastMs: number
   #mostMs: number
 
-  constructor(firstMs: number) {
+  constructor(firstMs: number, lastMs = LAST_WAIT_MS) {
     this.#mostMs = firstMs
+    this.#lastMs = lastMs
   }
 
   nextMs(): number {
     const drawnMs = this.#mostMs * (0.5 + Math.random() / 2)
-    this.#mostMs = Math.min(this.#mostMs * 2, LAST_WAIT_MS)
+    this.#mostMs = Math.min(this.#mostMs * 2, this.#lastMs)
     return drawnMs
   }
 }

@@ -10,6 +10,7 @@ import type { NamespacePolicies } from './admission/namespace-policies.ts'
 import { followKeyPair } from './certificates/kept-key-pair.ts'
 import { readKeyPair, watchKeyPair, type KeyPairFiles } from './certificates/key-pair-files.ts'
 import { keepRotating } from './certificates/rotation.ts'
+import { closedInRepository } from './controller/closed-stream.ts'
 import { openController, type Controller } from './controller/controller.ts'
 import type { Cluster } from './kubernetes/cluster.ts'
 import { standForElection, type Election } from './leader/election.ts'
@@ -135,8 +136,11 @@ function pinResolverOf(cluster: Cluster | undefined, log: Logger): PinResolver {
 function controllerOf(cluster: Cluster, { service }: WebhookConfig, log: Logger): Controller {
   const { defaults, ownNamespace } = service
   const { policies } = cluster
-  const resolvePin = repositoryPinResolver(openStore)
-  const ports = { ...cluster.controller, policies, resolvePin, defaults, ownNamespace }
+  const byStore = {
+    resolvePin: repositoryPinResolver(openStore),
+    hasClosed: closedInRepository(openStore),
+  }
+  const ports = { ...cluster.controller, ...byStore, policies, defaults, ownNamespace }
   return openController(ports, systemClock, log)
 }
 

@@ -6,7 +6,7 @@
  */
 import { HoldfastError } from '../../shared/errors.ts'
 import { UnreachableError } from '../../shared/object-store/object-store.ts'
-import { BackOff, untilReachable } from '../../shared/patience.ts'
+import { BackOff, HELD_WAIT_MS, untilReachable } from '../../shared/patience.ts'
 import type { Hints } from '../capture/directory-watcher.ts'
 import { leaveProof, logProves, markProves, mayStartOffline } from './app-has-run.ts'
 import { closeLine } from './close-line.ts'
@@ -30,7 +30,7 @@ export interface SessionOptions {
 
 /** The first wait of those that grow. */
 const RETRY_MS = 5_000
-/** One lost answer is no outage: a start on marks alone is for a store that says nothing for this long. */
+/** One lost answer is no outage: a start on marks alone is for a store that says nothing for this long. Then each look asks once. */
 const DOWN_AFTER_MS = 2_000
 
 /** Resolves at its end; or, before it has touched anything, with `slot lost`. */
@@ -71,10 +71,10 @@ export async function runSession(
  */
 async function chooseWay(context: Context): Promise<'start' | 'join'> {
   const { status, stopping, patience } = context
-  const backOff = new BackOff(RETRY_MS)
-  while (!stopping.aborted) {
+  const backOff = new BackOff(RETRY_MS, HELD_WAIT_MS)
+  for (let silentMs = DOWN_AFTER_MS; !stopping.aborted; silentMs = 0) {
     try {
-      return await lookForProof(context)
+      return await lookForProof(context, silentMs)
     } catch (error) {
       if (!(error instanceof HoldfastError)) throw error
       const isSilent = error instanceof UnreachableError
@@ -86,13 +86,14 @@ async function chooseWay(context: Context): Promise<'start' | 'join'> {
   return 'start' // which ends at once
 }
 
-async function lookForProof(context: Context): Promise<'start' | 'join'> {
+/** @param silentMs for how long a store may say nothing. */
+async function lookForProof(context: Context, silentMs: number): Promise<'start' | 'join'> {
   const { writer, status, patience } = context
   if (markProves(context)) return 'join'
   try {
     // Also when told to stop: whether there is something to ship is what this look is about.
     const { clock } = patience
-    const patient = { clock, giveUpAfterMs: DOWN_AFTER_MS }
+    const patient = { clock, giveUpAfterMs: silentMs }
     const head = await untilReachable(() => writer.log.head(), patient)
     if (head === undefined) return 'start'
     const view = { n: head.record.n, state: head.record.log }

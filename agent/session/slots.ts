@@ -7,7 +7,7 @@ import { HoldfastError } from '../../shared/errors.ts'
 import type { ObjectStore } from '../../shared/object-store/object-store.ts'
 import { UnreachableError } from '../../shared/object-store/object-store.ts'
 import type { Patience } from '../../shared/patience.ts'
-import { BackOff, untilReachable } from '../../shared/patience.ts'
+import { BackOff, HELD_WAIT_MS, untilReachable } from '../../shared/patience.ts'
 import type { LoggedRecord } from '../../shared/repository/version-log.ts'
 import { VersionLog } from '../../shared/repository/version-log.ts'
 import type { StreamName } from '../../shared/stream-name.ts'
@@ -51,21 +51,22 @@ export interface SlotSeams {
   readonly letGoIn: () => string | undefined
 }
 
-/** A search that holds looks again after this, then less and less often. */
+/** A search that holds looks again after this, then somewhat less often. */
 const HOLD_MS = 10_000
-/** A store that says nothing for this long is said to be silent. */
+/** A store that says nothing for this long is said to be silent; then each look asks once. */
 const SILENT_MS = 2_000
 
 export function searchSlots(seams: SlotSeams): NextClaim {
   const seen = new Map<string, SeenWriter>()
   return async () => {
     const { stopping, status, patience } = seams
-    const backOff = new BackOff(HOLD_MS)
+    const backOff = new BackOff(HOLD_MS, HELD_WAIT_MS)
+    let silentMs = SILENT_MS
     while (!stopping.aborted) {
       try {
         const own = ownSlot(seams)
         if (own !== undefined) return { slot: own, at: null }
-        const found = await firstFree(seams, seen)
+        const found = await firstFree(seams, seen, silentMs)
         if ('slot' in found) return found
         status.set({ phase: 'waiting', reason: found.waiting })
         await patience.clock.sleep(LOOK_MS, stopping)
@@ -74,6 +75,7 @@ export function searchSlots(seams: SlotSeams): NextClaim {
         const isSilent = error instanceof UnreachableError
         const reason = isSilent ? `the store does not answer: ${error.message}` : error.message
         status.set({ phase: 'holding', reason })
+        silentMs = 0
         await patience.clock.sleep(backOff.nextMs(), stopping)
       }
     }
@@ -91,12 +93,13 @@ function ownSlot({ app, state, letGoIn }: SlotSeams): string | undefined {
 async function firstFree(
   seams: SlotSeams,
   seen: Map<string, SeenWriter>,
+  silentMs: number,
 ): Promise<Claim | { readonly waiting: string }> {
   const { store, app, patience } = seams
   for (let number = 0; ; number += 1) {
     const slot = String(number)
     const log = new VersionLog(store, { ...app, slot }, patience)
-    const head = await untilReachable(() => log.head(), { ...patience, giveUpAfterMs: SILENT_MS })
+    const head = await untilReachable(() => log.head(), { ...patience, giveUpAfterMs: silentMs })
     if (head === undefined) return { slot, at: 0 }
     const waiting = await whyNot(seams, seen, slot, head)
     if (waiting === '') return { slot, at: head.record.n }

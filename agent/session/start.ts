@@ -8,7 +8,7 @@
  */
 import { HoldfastError } from '../../shared/errors.ts'
 import { UnreachableError } from '../../shared/object-store/object-store.ts'
-import { BackOff } from '../../shared/patience.ts'
+import { BackOff, HELD_WAIT_MS } from '../../shared/patience.ts'
 import { Committer } from './committer.ts'
 import type { Context } from './context.ts'
 import { decide } from './decide.ts'
@@ -21,7 +21,7 @@ import { openDraft, probeFence } from './open.ts'
 import type { ActiveDecision } from './preparation.ts'
 import { prepare } from './preparation.ts'
 
-/** A start that holds looks again after this, then less and less often. */
+/** A start that holds looks again after this, then somewhat less often. */
 const HOLD_MS = 10_000
 
 /**
@@ -31,7 +31,7 @@ const HOLD_MS = 10_000
 export async function start(context: Context): Promise<Committer | 'slot lost' | undefined> {
   const { status, stopping, patience } = context
   const own: Own = { n: undefined, waiting: { writer: '', sinceMs: 0 } }
-  const backOff = new BackOff(HOLD_MS)
+  const backOff = new BackOff(HOLD_MS, HELD_WAIT_MS)
   while (!stopping.aborted) {
     const outcome = await attempt(context, own)
     if (outcome instanceof Committer || outcome === 'slot lost') return outcome

@@ -86,17 +86,17 @@ describe('kubectl label on a live pod', () => {
 describe('a sidecar that is killed', () => {
   /**
    * The kubelet looks for containers that started once a second, and probes them once a second: depending on where a
-   * pod falls between the two, it is missed for one second more or less.
+   * pod falls between the two, it is missed for one second more or less. So two seconds are told from three.
    */
   const PODS = 5
+  const LIMIT_MS = 2500
 
   it('takes its pod out of the Service for two seconds', async ({ task }) => {
     const missed: number[] = []
     for (let i = 0; i < PODS; i += 1) missed.push(await missedMs(app(`served-${i}`)))
     task.meta.saw = `endpoints missed each pod for ${missed.join(', ')} ms`
-    expect(missed.toSorted((one, other) => one - other)[Math.floor(PODS / 2)]).toBeLessThanOrEqual(
-      2000,
-    )
+    const sorted = missed.toSorted((one, other) => one - other)
+    expect(sorted[Math.floor(PODS / 2)]).toBeLessThan(LIMIT_MS)
   })
 })
 

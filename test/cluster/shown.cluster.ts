@@ -91,6 +91,10 @@ it('a store that is away shows in condition and Events, and so does its return',
   await until('it is protected again', () => protectedCondition(podsOf(shop)[0])?.status === 'True')
 })
 
+it('nobody is told that a pod which ended in order has left something unshipped', () => {
+  expect(eventsOf('GoneUnshipped')).toEqual([])
+})
+
 /** As in docs/on-a-cluster.md. */
 function show(...words: string[]): void {
   console.log(`$ kubectl ${words.join(' ')}\n${inNamespace(...words)}`)

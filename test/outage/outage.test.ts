@@ -256,9 +256,13 @@ test.each([
 
 /** A start asks more than a commit does: who was last, what its request is, that the bucket keeps to its word. */
 const REQUESTS_PER_SECOND_OF_STARTS = 100
+/** A look each 30 s at most, drawn from the upper half. */
+const REQUESTS_PER_MINUTE_OF_A_START = 4
+/** Less than 30 s until each looks again, and what a start takes. */
+const STARTED_AFTER_MS = 35 * SECOND
 
 test.each(['out', 'denied'] as const)(
-  '200 agents that start while S3 is %s back off, too, and start within little more than a minute of its return',
+  '200 agents that start while S3 is %s back off, too, and start soon after its return',
   async (state) => {
     seedJitter(`200 agents start, S3 is ${state}`)
     const time = new VirtualTime()
@@ -275,6 +279,8 @@ test.each(['out', 'denied'] as const)(
     console.log(
       `${AGENTS} starts, S3 ${state}: ${each} requests a minute each, at most ${outRate} a second, ${backRate} when back; started in ${tookMs / SECOND} s`,
     )
+    expect(each).toBeLessThanOrEqual(REQUESTS_PER_MINUTE_OF_A_START)
+    expect(tookMs).toBeLessThanOrEqual(STARTED_AFTER_MS)
     expect(outRate).toBeLessThanOrEqual(REQUESTS_PER_SECOND_OF_STARTS)
     expect(backRate).toBeLessThanOrEqual(REQUESTS_PER_SECOND_OF_STARTS)
     for (const { agent } of apps) await agent.kill()

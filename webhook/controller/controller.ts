@@ -6,6 +6,7 @@ import type { PinResolver } from '../inject/pin-resolver.ts'
 import { AgentReports, type ReportCounts } from './agent-reports.ts'
 import { podStateOf, type AgentsApi } from './agents-api.ts'
 import { rememberCallers, type TokenReviewer } from './caller.ts'
+import type { HasClosed } from './ended-pods.ts'
 import type { Events } from './events.ts'
 import { PinKeeper } from './pin-keeper.ts'
 import type { Pods } from './pod-facts.ts'
@@ -23,6 +24,7 @@ export interface ControllerPorts extends HookSeams {
   readonly keptPins: KeptPins
   /** By the store. */
   readonly resolvePin: PinResolver
+  readonly hasClosed: HasClosed
 }
 
 /** For the metrics, as it is now. */
@@ -65,11 +67,14 @@ export function openController(ports: ControllerPorts, clock: Clock, log: Logger
     onPod: (pod, signal) => keeper.see(pod, signal),
     feed: ports.feed,
     events,
+    hasClosed: ports.hasClosed,
     clock,
     onError(error, news) {
       if (news === undefined) log.warn({ err: error }, 'pods cannot be watched now')
       else log.error({ err: error, told: news.told }, 'an Event cannot be told')
     },
+    onStoreError: (error, { namespace, name }) =>
+      log.warn({ err: error, namespace, pod: name }, 'the store cannot say how a pod has ended'),
   })
   return {
     agents: {

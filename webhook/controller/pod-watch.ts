@@ -1,19 +1,23 @@
 /** The leader's eye on all pods that Holdfast has to do with: what nobody reports is seen here. */
 import type { Clock } from '../../shared/clock.ts'
+import { EndedPods, type HasClosed } from './ended-pods.ts'
 import { EventTeller } from './event-teller.ts'
 import type { Events } from './events.ts'
-import type { PodFacts } from './pod-facts.ts'
+import type { PodFacts, PodRef } from './pod-facts.ts'
 import type { PodChange, PodFeed } from './pod-feed.ts'
-import { newsOfEnd, newsOfPod, type News } from './pod-news.ts'
+import { newsOfPod, type News } from './pod-news.ts'
 import { readUnshipped } from './unshipped.ts'
 
 export interface PodWatchSeams {
   readonly feed: PodFeed
   readonly events: Events
+  readonly hasClosed: HasClosed
   readonly clock: Clock
   /** A pod that is there, as it is now. */
   readonly onPod?: (pod: PodFacts, signal: AbortSignal) => void
   readonly onError: (error: unknown, news?: News) => void
+  /** How a pod has ended cannot be asked; it is told of as it is known. */
+  readonly onStoreError: (error: unknown, pod: PodRef) => void
 }
 
 /** An agent's last report may still wait to be written when its pod's containers have ended. */
@@ -23,10 +27,12 @@ export class PodWatch {
   readonly #seams: PodWatchSeams
   readonly #pods = new Map<string, PodFacts>()
   readonly #teller: EventTeller
+  readonly #ended: EndedPods
 
   constructor(seams: PodWatchSeams) {
     this.#seams = seams
     this.#teller = new EventTeller(seams)
+    this.#ended = new EndedPods({ ...seams, teller: this.#teller })
   }
 
   /** Resolves soon after the signal aborts. */
@@ -82,19 +88,19 @@ export class PodWatch {
     this.#pods.set(pod.uid, pod)
     this.#teller.tell(newsOfPod(pod), signal)
     if (!pod.ended) return this.#seams.onPod?.(pod, signal)
-    if (pod.condition?.reason === 'Ended') this.#teller.tell(newsOfEnd(pod), signal)
+    if (pod.condition?.reason === 'Ended') this.#ended.tell(pod, signal)
     else if (before?.ended !== true) void this.#waitForLastWord(pod.uid, signal)
   }
 
   #lose(pod: PodFacts, signal: AbortSignal): void {
     this.#pods.delete(pod.uid)
-    this.#teller.tell(newsOfEnd(pod), signal)
+    this.#ended.tell(pod, signal)
   }
 
   async #waitForLastWord(uid: string, signal: AbortSignal): Promise<void> {
     await this.#seams.clock.sleep(LAST_WORD_MS, signal)
     const pod = this.#pods.get(uid)
-    if (pod !== undefined && !signal.aborted) this.#teller.tell(newsOfEnd(pod), signal)
+    if (pod !== undefined && !signal.aborted) this.#ended.tell(pod, signal)
   }
 }
 

@@ -1,5 +1,7 @@
 /** What the leader tells of pods, each thing once, and what it counts. */
 import { describe, expect, it } from 'vitest'
+import { UnreachableError } from '../../../shared/object-store/object-store.ts'
+import type { HasClosed } from '../../../webhook/controller/ended-pods.ts'
 import type { Events } from '../../../webhook/controller/events.ts'
 import type { PodFacts, ProtectedCondition } from '../../../webhook/controller/pod-facts.ts'
 import type { PodChange, PodFeed } from '../../../webhook/controller/pod-feed.ts'
@@ -15,6 +17,9 @@ class Watched {
   readonly notes: string[] = []
   readonly errors: unknown[] = []
   fault: () => Error | undefined = () => undefined
+  /** What the store says of pods, and how often it was asked. */
+  hasClosed: HasClosed = () => Promise.resolve(false)
+  asked = 0
   readonly watch: PodWatch
   readonly stop = new AbortController()
   readonly #changes: PodChange[] = []
@@ -31,7 +36,12 @@ class Watched {
     }
     const feed: PodFeed = { follow: (signal) => this.#follow(signal) }
     const onError = (error: unknown) => this.errors.push(error)
-    this.watch = new PodWatch({ feed, events, clock: this.time.clock, onError })
+    const hasClosed: HasClosed = (pod) => {
+      this.asked += 1
+      return this.hasClosed(pod)
+    }
+    const { clock } = this.time
+    this.watch = new PodWatch({ feed, events, hasClosed, clock, onError, onStoreError: onError })
     void this.watch.run(this.stop.signal)
   }
 
@@ -80,6 +90,34 @@ describe('a pod that goes', () => {
     expect(watched.told).toEqual(['StatefulSet shop-0 GoneUnshipped'])
     expect(watched.notes[0]).toContain('12 bytes unshipped since 2026-11-20T14:14:56Z')
     expect(watched.notes[0]).toContain('reported last, at 2026-11-20T14:15:00Z')
+  })
+
+  it('and had closed its stream, though nobody heard it say so, is not told of', async () => {
+    const watched = new Watched()
+    watched.hasClosed = (pod) => Promise.resolve(pod.uid === behind.uid)
+    const other = { ...behind, name: 'shop-1', uid: 'uid-1' }
+    await watched.happen({ kind: 'gone', pod: behind }, { kind: 'gone', pod: other })
+    expect(watched.told).toEqual(['StatefulSet shop-1 GoneUnshipped'])
+    await watched.happen({ kind: 'gone', pod: podFacts({ uid: 'u2', condition: endedBehind }) })
+    expect(watched.told).toHaveLength(2)
+    expect(watched.asked).toBe(2)
+  })
+
+  it.each([
+    ['hangs', () => new Promise<boolean>(() => {})],
+    ['is away', () => Promise.reject(new UnreachableError('away'))],
+  ])('while the store %s is told of, and the next at once', async (_how, hasClosed) => {
+    const watched = new Watched()
+    watched.hasClosed = hasClosed
+    await watched.happen({ kind: 'gone', pod: behind })
+    await watched.time.pass(10_000)
+    expect(watched.told).toHaveLength(1)
+    await watched.happen({ kind: 'gone', pod: { ...behind, uid: 'u2' } })
+    expect(watched.told).toHaveLength(2)
+    expect(watched.asked).toBe(1)
+    await watched.time.pass(60_000)
+    await watched.happen({ kind: 'gone', pod: { ...behind, uid: 'u3' } })
+    expect(watched.asked).toBe(2)
   })
 
   it('after its agent has said so is told of as lost where the volume is', async () => {
