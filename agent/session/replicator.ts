@@ -40,6 +40,7 @@ const RETRY_MS = 5_000
 const LAST_RETRY_MS = 1_000
 /** The app is gone when an agent is told to stop; outside of pods something may go on writing. */
 const LAST_PASSES = 3
+const NOTHING_UNSHIPPED = { unshippedSinceMs: undefined, unshippedBytes: 0 }
 
 type Wake = 'hint' | 'stop' | 'drain' | 'backup'
 /** `held back`: by what the volume holds, or by a hook; the store was not asked. */
@@ -73,9 +74,7 @@ export class Replicator {
     this.#context = context
     this.#committer = committer
     this.#options = options
-    options.hints.onHint(() => {
-      this.#hint()
-    })
+    options.hints.onHint(this.#hint)
   }
 
   /** The app was told to stop: what changes from now on is shipped at once. */
@@ -110,26 +109,27 @@ export class Replicator {
       if (this.#stopping) break
       await this.#rest(outcome)
     }
-    await this.#lastFlush()
+    const isFlushed = await this.#lastFlush()
     await this.#answerBackups()
-    await this.#close()
+    await this.#close(isFlushed)
   }
 
-  /** What is left is shipped; while the store refuses, again and again for as long as the grace period may last. */
-  async #lastFlush(): Promise<void> {
+  /** What is left is shipped; while the store refuses, again and again for as long as the grace period may last. True: all of it. */
+  async #lastFlush(): Promise<boolean> {
     const { patience, state, writer } = this.#context
     const { clock } = patience
     const endMs = clock.monotonicMs() + writer.identity.graceSeconds * 1000
     for (let passes = 0; passes < LAST_PASSES;) {
       const isShipped = (await this.#pass('stop')) === 'shipped'
-      if (isShipped && !this.#unseen) return
+      if (isShipped && !this.#unseen) return true
       if (isShipped) passes += 1
-      else if (state.whyNot !== undefined || clock.monotonicMs() >= endMs) return
+      else if (state.whyNot !== undefined || clock.monotonicMs() >= endMs) return false
       else await clock.sleep(LAST_RETRY_MS)
     }
+    return false
   }
 
-  #hint(): void {
+  readonly #hint = (): void => {
     const { patience, status } = this.#context
     this.#lastHintMs = patience.clock.monotonicMs()
     if (!this.#unseen) {
@@ -175,11 +175,10 @@ export class Replicator {
 
   /** Captures and commits, once. But for `shipped`, something was in the way, and it has to be tried again. */
   async #pass(reason: 'change' | 'stop'): Promise<Outcome> {
-    const { status, state, step } = this.#context
-    const { clock } = this.#context.patience
+    const { status, state, step, patience } = this.#context
     this.#unseen = false
     this.#urgent = false
-    const beganMs = clock.monotonicMs()
+    const beganMs = patience.clock.monotonicMs()
     // A write of a moment ago may have its hint still to come, and the last flush has no later pass.
     if (reason === 'stop' || beganMs >= state.surveyedAllMs + this.#rescanMs())
       state.distrustHints()
@@ -192,7 +191,7 @@ export class Replicator {
       }
       if (state.whyNot !== undefined) throw new HoldfastError(state.whyNot)
       if (this.#unseen) status.set({ unshippedSinceMs: this.#unseenSinceMs, problem: '' })
-      else status.set({ unshippedSinceMs: undefined, unshippedBytes: 0, problem: '' })
+      else status.set({ ...NOTHING_UNSHIPPED, problem: '' })
       return 'shipped'
     } catch (error) {
       if (!(error instanceof HoldfastError)) throw error
@@ -220,12 +219,11 @@ export class Replicator {
 
   #report(n: number, complete: boolean): void {
     const { status, patience } = this.#context
-    const { clock } = patience
-    this.#lastVersionMs = clock.monotonicMs()
+    this.#lastVersionMs = patience.clock.monotonicMs()
     status.set({
       lastVersion: n,
       lastComplete: complete,
-      lastCommittedAtMs: clock.now().getTime(),
+      lastCommittedAtMs: patience.clock.now().getTime(),
       line: this.#committer.standing.main ? 'main' : 'superseded',
     })
   }
@@ -290,11 +288,12 @@ export class Replicator {
     return ended.signal.aborted
   }
 
-  async #close(): Promise<void> {
+  async #close(isFlushed: boolean): Promise<void> {
     const { status, step } = this.#context
     const { open, lineage, main } = this.#committer.standing
     if (main && status.facts.problem === '') await closeLine(this.#context, open, lineage)
     await step('closed')
-    status.set({ phase: 'ended', reason: 'ended' })
+    // A hint that came since is late word of what the last flush has shipped: the app is gone.
+    status.set({ phase: 'ended', reason: 'ended', ...(isFlushed && NOTHING_UNSHIPPED) })
   }
 }

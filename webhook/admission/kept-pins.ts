@@ -5,7 +5,7 @@ import type { PinnedStream, PinResolver, ResolvedPin } from '../inject/pin-resol
 /** By stream (of a slot, or of whichever a pod takes), store and request (`v42`, `v42/<restore-request>`). Throws what the API server throws. */
 export interface KeptPins {
   read(stream: PinnedStream, request: string): Promise<ResolvedPin | undefined>
-  /** An answer that is kept already stands. */
+  /** An answer that is kept already stands. Of a namespace that has gone nothing is kept. */
   keep(stream: PinnedStream, request: string, resolved: ResolvedPin): Promise<void>
 }
 

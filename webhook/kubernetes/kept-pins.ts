@@ -1,4 +1,7 @@
-/** Kept pins, in a ConfigMap for each app, an entry for each slot: needs `get`, `create` and `patch` on configmaps of our namespace. */
+/**
+ * Kept pins, in a ConfigMap for each app, an entry for each slot: needs `get`, `create` and `patch` on configmaps of our
+ * namespace, and `get` on namespaces. The app's namespace owns it: with that it goes.
+ */
 import { createHash } from 'node:crypto'
 import * as v from 'valibot'
 import type { KeptPins } from '../admission/kept-pins.ts'
@@ -6,13 +9,14 @@ import type { PinnedStream } from '../inject/pin-resolver.ts'
 import type { ClusterApi } from './cluster-api.ts'
 import { MissingObjectError } from './cluster-error.ts'
 import { readObject } from './read-object.ts'
-import { CONFIG_MAPS } from './resources.ts'
+import { CONFIG_MAPS, NAMESPACES } from './resources.ts'
 
 /** Of pods that take whichever slot is free; no slot is called so. */
 const ANY_SLOT = '_any'
 /** Of a slot, the newest: the pin that counts, and the one that a rollout is replacing. */
 const MOST = 2
 
+const NamespaceSchema = v.object({ metadata: v.object({ uid: v.string() }) })
 const ConfigMapSchema = v.object({
   metadata: v.object({ resourceVersion: v.string() }),
   data: v.nullish(v.record(v.string(), v.string())),
@@ -84,13 +88,31 @@ async function write(
     await api.call({ verb: 'patch', ...target, name, patch: 'merge', body })
     return
   }
+  const owner = await ownerOf(api, stream)
+  if (owner === undefined) return
   const metadata = {
     name,
     labels: { 'app.kubernetes.io/name': 'holdfast' },
     annotations: { 'holdfast.dev/app': `${stream.namespace}/${stream.app}` },
+    ownerReferences: [owner],
   }
   const body = { apiVersion: 'v1', kind: 'ConfigMap', metadata, data }
   await api.call({ verb: 'create', ...target, body })
+}
+
+/** Undefined where the namespace has gone. */
+async function ownerOf(
+  api: ClusterApi,
+  { namespace: name }: PinnedStream,
+): Promise<object | undefined> {
+  try {
+    const object = await api.call({ verb: 'get', resource: NAMESPACES, name })
+    const { uid } = readObject(NamespaceSchema, object).metadata
+    return { apiVersion: 'v1', kind: 'Namespace', name, uid }
+  } catch (error) {
+    if (error instanceof MissingObjectError) return undefined
+    throw error
+  }
 }
 
 function nameOf({ namespace, app }: PinnedStream): string {

@@ -22,7 +22,7 @@ const V42: ResolvedPin = {
 const STREAM = { namespace: 'shop', app: 'shop', slot: '0', store: 's3://continuity/prod' }
 
 interface ConfigMap {
-  metadata: { resourceVersion: string; name?: string }
+  metadata: { resourceVersion: string; name?: string; ownerReferences?: object[] }
   data: Record<string, string>
 }
 
@@ -31,7 +31,11 @@ function configMaps(): ClusterApi & { readonly maps: Map<string, ConfigMap> } {
   const maps = new Map<string, ConfigMap>()
   return {
     maps,
-    async call({ verb, name = '', body }) {
+    async call({ verb, resource, name = '', body }) {
+      if (resource.plural === 'namespaces') {
+        if (name !== 'shop') throw new MissingObjectError('it has gone')
+        return { metadata: { uid: 'uid of shop' } }
+      }
       const sent = body as ConfigMap
       if (verb === 'create') {
         const key = sent.metadata.name as string
@@ -65,6 +69,16 @@ function unexpected(error: unknown): void {
 }
 
 describe('an answer', () => {
+  it('goes with the namespace of its app', async () => {
+    const api = configMaps()
+    const kept = keptPins(api, 'holdfast-system')
+    await kept.keep({ ...STREAM, namespace: 'gone' }, 'v42', V42)
+    await kept.keep(STREAM, 'v42', V42)
+    expect([...api.maps.values()].map(({ metadata }) => metadata.ownerReferences)).toEqual([
+      [{ apiVersion: 'v1', kind: 'Namespace', name: 'shop', uid: 'uid of shop' }],
+    ])
+  })
+
   it('is kept by app, slot, store and request, and stands', async () => {
     const api = configMaps()
     const kept = keptPins(api, 'holdfast-system')
