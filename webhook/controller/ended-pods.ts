@@ -7,7 +7,7 @@ import { UnreachableError } from '../../shared/object-store/object-store.ts'
 import { OverdueError, within } from '../leader/within.ts'
 import type { EventTeller } from './event-teller.ts'
 import type { PodFacts, PodRef } from './pod-facts.ts'
-import { newsOfEnd } from './pod-news.ts'
+import { newsOfEnd, type News } from './pod-news.ts'
 
 /** Whether the pod was the last to write its stream, and has closed it. Throws what the store throws. */
 export type HasClosed = (pod: PodFacts) => Promise<boolean>
@@ -36,13 +36,14 @@ export class EndedPods {
   tell(pod: PodFacts, signal: AbortSignal): void {
     const news = newsOfEnd(pod)
     if (news.length === 0) return
-    const { teller } = this.#seams
-    if (pod.condition?.reason === 'Ended') return teller.tell(news, signal)
+    if (pod.condition?.reason === 'Ended') return this.#seams.teller.tell(news, signal)
     // One after the other, however many pods go at once.
-    this.#turn = this.#turn.then(async () => {
-      if (signal.aborted || (await this.#hasClosed(pod))) return
-      teller.tell(news, signal)
-    })
+    this.#turn = this.#turn.then(() => this.#tellUnlessClosed(pod, news, signal))
+  }
+
+  async #tellUnlessClosed(pod: PodFacts, news: News[], signal: AbortSignal): Promise<void> {
+    if (signal.aborted || (await this.#hasClosed(pod))) return
+    this.#seams.teller.tell(news, signal)
   }
 
   async #hasClosed(pod: PodFacts): Promise<boolean> {
