@@ -138,3 +138,16 @@ describe('a StatefulSet whose release crashes', () => {
     task.meta.saw = `v${good} is back`
   })
 })
+
+describe('what pins mean', () => {
+  const ofNamespace = () =>
+    (read('-n', 'holdfast-system', 'configmaps').items as Manifest[]).filter(({ metadata }) =>
+      String(metadata.annotations?.['holdfast.dev/app']).startsWith(`${namespace}/`),
+    )
+
+  it('is kept for as long as their namespace is there', async () => {
+    expect(ofNamespace()).not.toEqual([])
+    kubectl('delete', 'namespace', namespace, '--wait=false')
+    await until('nothing is kept any more', () => ofNamespace().length === 0)
+  })
+})
