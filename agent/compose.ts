@@ -17,7 +17,7 @@ import type { AppFacts } from './session/committer.ts'
 import type { Context, PodStateOf, StepName } from './session/context.ts'
 import { newWriter } from './session/identity.ts'
 import { LogWriter } from './session/log-writer.ts'
-import type { SlotNote } from './session/slot-note.ts'
+import type { LetGoNote } from './session/let-go-note.ts'
 import { searchSlots, type Claim, type NextClaim } from './session/slots.ts'
 import type { Status } from './session/status.ts'
 import { AttributeTools } from './volume/attribute-tools.ts'
@@ -28,7 +28,7 @@ export interface Surroundings {
   readonly service: Service | null
   /** As they are known by now: each version records them. */
   readonly images: { now: readonly RecordedImage[] }
-  readonly slotNote: SlotNote
+  readonly letGoNote: LetGoNote
   /** The app in this pod is, or is about to be, told to stop. */
   readonly stopping: AbortSignal
   /** Nothing is there to be shipped: a store that does not answer is not waited for. */
@@ -68,6 +68,7 @@ export async function compose(config: AgentConfig, surroundings: Surroundings): 
     whenEmpty: assignment.whenEmpty,
     exclusive: assignment.exclusive,
     podState,
+    letGoIn: () => surroundings.letGoNote.read(),
     stopping,
   }
   const identity = newWriter(pod, assignment.graceSeconds)
@@ -78,7 +79,6 @@ export async function compose(config: AgentConfig, surroundings: Surroundings): 
           ...common,
           app: { namespace, app },
           podUid: pod.uid,
-          letGoIn: () => surroundings.slotNote.read(),
         })
       : () => Promise.resolve({ slot: given, at: null })
   return {

@@ -11,7 +11,7 @@ import { createLog, logChanges, type Log } from './agent-log.ts'
 import { answerBackups } from './backup-requests.ts'
 import { compose, type Composed, type Surroundings } from './compose.ts'
 import { readAnnotations } from './pod-info.ts'
-import { controlSocket, frozenNote, serveControl, slotNotePrefix } from './serve/control.ts'
+import { controlSocket, frozenNote, letGoNotePrefix, serveControl } from './serve/control.ts'
 import { serveHealth } from './serve/health.ts'
 import { httpsService } from './service/https-service.ts'
 import { withDigests } from './service/image-digests.ts'
@@ -21,7 +21,7 @@ import type { StepName } from './session/context.ts'
 import { AppHooks } from './session/hooks.ts'
 import type { Replicator } from './session/replicator.ts'
 import { runSession } from './session/session.ts'
-import { SlotNote } from './session/slot-note.ts'
+import { LetGoNote } from './session/let-go-note.ts'
 import { inSlot } from './session/slots.ts'
 import { start } from './session/start.ts'
 import { Status } from './session/status.ts'
@@ -98,7 +98,7 @@ async function live(
       atRest: releaseAtRest,
       take: hooks.around(context.state),
       onLettingGo() {
-        if (config.assignment.slot === null) leaveSlotNote(surroundings, claim.slot, log)
+        leaveNote(surroundings, claim.slot, log)
       },
       onReplicating(running) {
         onReplicating(running)
@@ -155,7 +155,7 @@ function surroundingsOf(
     status,
     service: service && httpsService(service, path.join(podInfoDir, TOKEN_FILE)),
     images: { now: assignment.images.map(({ container, image }) => ({ container, image })) },
-    slotNote: new SlotNote(slotNotePrefix(pod.uid)),
+    letGoNote: new LetGoNote(letGoNotePrefix(pod.uid)),
     stopping,
     givingUp,
     step: crashStep(config.crashAfter),
@@ -173,12 +173,12 @@ function startReporter(service: Service, { status, images }: Surroundings, log: 
   })
 }
 
-function leaveSlotNote({ slotNote }: Surroundings, slot: string, log: Log): void {
+function leaveNote({ letGoNote }: Surroundings, slot: string, log: Log): void {
   try {
-    slotNote.leave(slot)
+    letGoNote.leave(slot)
   } catch (error) {
     log.warn(
-      `the note that this pod's app runs in slot ${slot} cannot be written (${(error as NodeJS.ErrnoException).code}): should the sidecar restart before its first version, it looks for a slot again`,
+      `the note that this pod's app runs in slot ${slot} cannot be written (${(error as NodeJS.ErrnoException).code}): should the sidecar restart before its first version, it may take the app for one that has not run`,
     )
   }
 }

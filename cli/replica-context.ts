@@ -40,6 +40,7 @@ export function replicaContext(
     exclusive: true,
     claimedAt: null,
     podState: () => Promise.resolve(undefined),
+    letGoIn: () => undefined,
     stopping: surroundings.signals.stopped,
   }
 }

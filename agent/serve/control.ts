@@ -16,9 +16,9 @@ export function frozenNote(podUid: string): string {
   return `/dev/shm/holdfast-${podUid.slice(0, 60)}.frozen`
 }
 
-/** And the note of the slot that this pod has taken: its name follows. */
-export function slotNotePrefix(podUid: string): string {
-  return `/dev/shm/holdfast-${podUid.slice(0, 60)}.slot-`
+/** And the note that the app was let go: the slot's name follows. */
+export function letGoNotePrefix(podUid: string): string {
+  return `/dev/shm/holdfast-${podUid.slice(0, 60)}.let-go-`
 }
 
 /** `wait` answers at the latest after this, before the probe's own 60 s, so that its words are seen. */

@@ -1,7 +1,8 @@
 /**
- * Once a pod's app was let go, no agent of that pod changes a byte. The proof is the volume's mark with this pod's uid
- * and this boot; where the app wiped that, a `done` or a version of this pod and boot in the log. An `open` alone
- * proves nothing: the agent may have crashed before it rehydrated.
+ * Once a pod's app was let go, no agent of that pod changes a byte. The proof is the note that its agent left; where
+ * that could not be written, the volume's mark with this pod's uid and this boot; where the app wiped that, a `done` or
+ * a version of this pod and boot in the log. An `open` alone proves nothing: the agent may have crashed before it
+ * rehydrated.
  */
 import { formatStreamName } from '../../shared/stream-name.ts'
 import type { LogRecord, WriterPod } from '../../shared/repository/log-record.ts'

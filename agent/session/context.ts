@@ -61,6 +61,8 @@ export interface Context {
    */
   readonly claimedAt: number | null
   readonly podState: PodStateOf
+  /** The slot in which an earlier agent of this pod has let the app go, by the note that it left. */
+  readonly letGoIn: () => string | undefined
   /** The app in this pod is, or is about to be, told to stop. */
   readonly stopping: AbortSignal
 }

@@ -89,7 +89,7 @@ async function chooseWay(context: Context): Promise<'start' | 'join'> {
 /** @param silentMs for how long a store may say nothing. */
 async function lookForProof(context: Context, silentMs: number): Promise<'start' | 'join'> {
   const { writer, status, patience } = context
-  if (markProves(context)) return 'join'
+  if (context.letGoIn() !== undefined || markProves(context)) return 'join'
   try {
     // Also when told to stop: whether there is something to ship is what this look is about.
     const { clock } = patience

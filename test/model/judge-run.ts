@@ -1,7 +1,6 @@
 /** What an agent may do to its volumes, and what it may say, between two waits. */
 import { HoldfastError } from '../../shared/errors.ts'
 import type { Chronicle } from './chronicle.ts'
-import { truthOf } from './log-truth.ts'
 import type { Pod } from './pod.ts'
 import { contentOf, rememberState } from './pod.ts'
 import { onRoot, readContent, sameContent, showContent } from './values.ts'
@@ -32,7 +31,7 @@ function judgeChanges(chronicle: Chronicle, pod: Pod): void {
     const now = readContent(volume.dir, volume.root)
     if (sameContent(now, volume.content)) continue
     touched = true
-    if (pod.appRuns && canKnow(chronicle, pod))
+    if (pod.appRuns)
       chronicle.violate(
         'bytes changed under a running app',
         `${pod.name}: ${showContent(volume.content)} became ${showContent(now)}`,
@@ -47,21 +46,4 @@ function judgeChanges(chronicle: Chronicle, pod: Pod): void {
     if (!volume.half) volume.tip = target.n
   }
   if (touched) rememberState(pod)
-}
-
-/**
- * Can a restarted agent know that the app runs? Where another pod took the stream over before the first commit of an
- * app that began on an empty volume, nothing says so: no mark may lie there yet.
- */
-function canKnow(chronicle: Chronicle, pod: Pod): boolean {
-  const versions = chronicle
-    .versions()
-    .filter(({ writer, reason }) => chronicle.podOf(writer) === pod && reason !== 'safety')
-  const { writer } = pod.agent.task
-  const open = chronicle.records.find(
-    (record) => record.kind === 'open' && record.writer === writer,
-  )
-  const { owner } = truthOf(chronicle.records.filter(({ n }) => n < (open?.n ?? Infinity)))
-  const wasOwner = owner !== undefined && chronicle.podOf(owner.writer) === pod
-  return pod.marked || versions.length > 0 || wasOwner
 }

@@ -4,7 +4,6 @@ import type { TrueHead } from './log-truth.ts'
 import { isSettled, truthOf } from './log-truth.ts'
 import type { Before, Pod, Volume } from './pod.ts'
 import { contentOf, requestOf } from './pod.ts'
-import type { Content } from './values.ts'
 import { onRoot, sameContent, showContent } from './values.ts'
 
 export function judgeStart(chronicle: Chronicle, pod: Pod): void {
@@ -68,7 +67,7 @@ function judgeResumed(chronicle: Chronicle, pod: Pod, open: number): void {
     const isReset = before.tip !== head?.n && isAtSwitch(chronicle, volume, head)
     if (isReset || sameContent(volume.content, wanted)) continue
     if (isReplaced(chronicle, volume, before, head)) continue
-    if (isPutAside(chronicle, pod, root, before.content)) continue
+    if (isPutAside(chronicle, pod, root, before)) continue
     chronicle.violate(
       'later writes were discarded',
       `${pod.name} on ${volume.name} (at v${before.tip}, head v${head?.n}): ${showContent(before.content)} should be ${showContent(wanted)}, is ${showContent(volume.content)}`,
@@ -104,17 +103,17 @@ function keepsWhatIsThere({ pin }: Pod, head: TrueHead | undefined): boolean {
 }
 
 /**
- * Of two volumes, one of which was new, no state of the main line could be saved before a restore that was then called
- * off: a branch has what was not shipped.
+ * Before a restore that was then called off, what was not shipped was saved on a branch: of two volumes, one of which was
+ * new, no state of the main line could be made; and one whose mark is dirty may be changed already, as far as its mark tells.
  */
 function isPutAside(
   chronicle: Chronicle,
   { volumes }: Pod,
   root: number,
-  content: Content,
+  { content, dirty }: Before,
 ): boolean {
   return (
-    volumes.length > 1 &&
+    (volumes.length > 1 || dirty) &&
     (content.size === 0 || // that everything was deleted is never committed
       chronicle
         .versions()

@@ -1,4 +1,5 @@
 /** Pods and volumes of the model: what is true of them, as their makers know it, not as the agent believes. */
+import { readMark } from '../../agent/volume/mark.ts'
 import type { SimAgent } from './sim-agent.ts'
 import type { Content } from './values.ts'
 
@@ -20,6 +21,8 @@ export interface Before {
   readonly content: Content
   readonly tip: number
   readonly half: boolean
+  /** Its mark says that a restore has begun, though it may not have changed a byte yet. */
+  readonly dirty: boolean
 }
 
 export interface Pod {
@@ -41,8 +44,8 @@ export interface Pod {
   paused: boolean
   /** Its agent was paused, ended or cut off once, or the app was let go without S3: continuity is not promised any more. */
   disturbed: boolean
-  /** There was a mark on a volume when its agent began. */
-  marked: boolean
+  /** That its app was let go, as its agents know it. */
+  readonly note: { slot: string | undefined }
   /** What its volumes held when its agent last began, or opened. */
   before: readonly Before[]
   /** All states of the volumes while it had them; a version must be one of them. */
@@ -65,5 +68,8 @@ export function rememberState(pod: Pod): void {
 }
 
 export function rememberBefore(pod: Pod): void {
-  pod.before = pod.volumes.map(({ content, tip, half }) => ({ content, tip, half }))
+  pod.before = pod.volumes.map(({ dir, content, tip, half }) => {
+    const dirty = readMark(dir)?.dirty === true
+    return { content, tip, half, dirty }
+  })
 }

@@ -40,6 +40,8 @@ export interface AgentTask {
   readonly graceSeconds: number
   readonly layout: Layout
   readonly reliableHints: boolean
+  /** Ends with the pod; its agents share it. */
+  readonly note: { slot: string | undefined }
 }
 
 export interface AgentWorld {
@@ -90,6 +92,9 @@ export class SimAgent {
         withinMs: 5000,
         watch: () => this.#hints(),
         take: (held, packs) => state.take(held, packs),
+        onLettingGo: () => {
+          this.task.note.slot = '0'
+        },
         onReplicating: (replicator) => {
           this.#replicator = replicator
           if (this.#draining) replicator.drain()
@@ -194,6 +199,7 @@ export class SimAgent {
         await this.turn(`ask about pod ${name}`)
         return world.podState(name)
       },
+      letGoIn: () => task.note.slot,
       stopping: this.#stopping.signal,
     }
     return world.adjust?.(context) ?? context

@@ -3,10 +3,7 @@
  * agent is a point at which it may go on, wait, or end. One agent runs at a time, until it waits again: the same seed
  * gives the same history.
  */
-import { existsSync } from 'node:fs'
-import path from 'node:path'
 import type { Context, StepName } from '../../agent/session/context.ts'
-import { MARK_NAME } from '../../agent/volume/layout.ts'
 import type { PodState } from '../../shared/service-contract.ts'
 import { SeededRandom } from '../support/seeded-random.ts'
 import { App } from './app.ts'
@@ -187,7 +184,7 @@ export class World implements AgentWorld {
       inCluster: true,
       paused: false,
       disturbed: false,
-      marked: false,
+      note: { slot: undefined },
       before: [],
       states: [],
     }
@@ -202,7 +199,6 @@ export class World implements AgentWorld {
   async #startAgent(pod: Pod, turn: number): Promise<void> {
     rememberState(pod)
     rememberBefore(pod)
-    pod.marked = pod.volumes.some(({ dir }) => existsSync(path.join(dir, MARK_NAME)))
     pod.agent = new SimAgent(this, this.#taskOf(pod, turn))
     pod.agent.begin()
     if (pod.terminatedMs !== undefined) {
@@ -212,7 +208,7 @@ export class World implements AgentWorld {
     await this.#settleAgent(pod)
   }
 
-  #taskOf({ name, volumes, pin, restoreRequest }: Pod, turn: number): AgentTask {
+  #taskOf({ name, volumes, pin, restoreRequest, note }: Pod, turn: number): AgentTask {
     const { exclusive, whenEmpty, reliableHints } = this.scene
     return {
       writer: `${name}.${turn}`,
@@ -225,6 +221,7 @@ export class World implements AgentWorld {
       graceSeconds: GRACE_SECONDS,
       layout: layoutOf(volumes),
       reliableHints,
+      note,
     }
   }
 

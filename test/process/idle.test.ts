@@ -56,6 +56,7 @@ async function startSession(store: string, endpoint: string, rescanMs?: number) 
     exclusive: true,
     claimedAt: null,
     podState: () => Promise.resolve(undefined),
+    letGoIn: () => undefined,
     stopping: new AbortController().signal,
   }
   const seen = { looks: 0, rests: 0 }

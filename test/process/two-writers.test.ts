@@ -137,3 +137,22 @@ async function isWholeLog(view: RepositoryView): Promise<void> {
     expect(record.writer).toBe(owner)
   }
 }
+
+test('a restarted agent leaves its app alone that runs, though another pod has the stream and its volume is empty', async () => {
+  const options = { store: `file://${temporaryFolder()}/store`, withinMs: 200 }
+  const view = await viewRepository(options.store)
+  const older = await createPod({ ...options, name: 'shop-older' })
+  const killed = older.start()
+  await killed.ready()
+  await killed.kill()
+  const newer = await createPod({ ...options, name: 'shop-newer' })
+  newer.write('theirs', 'of the newer')
+  await isShipped(newer.start(), newer, view)
+
+  const restarted = older.start()
+  await restarted.ready()
+  older.write('own', 'of the older')
+  await isKept(restarted, view, ['of the older'])
+  await expectSuperseded(restarted)
+  expect(Object.keys(treeOf(older.data))).toEqual(['own'])
+})

@@ -5,7 +5,7 @@ import { createServer, type AddressInfo } from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import { onTestFinished } from 'vitest'
-import { controlSocket, slotNotePrefix } from '../../agent/serve/control.ts'
+import { controlSocket, letGoNotePrefix } from '../../agent/serve/control.ts'
 import type { Assignment } from '../../shared/sidecar-contract.ts'
 import { ENV, TOKEN_FILE, formatAssignment } from '../../shared/sidecar-contract.ts'
 import { AgentProcess } from './agent-process.ts'
@@ -107,7 +107,7 @@ export class AgentPod {
   async end(): Promise<void> {
     await Promise.all(this.agents.filter(({ hasEnded }) => !hasEnded).map((agent) => agent.kill()))
     fs.rmSync(controlSocket(this.uid), { force: true })
-    const note = slotNotePrefix(this.uid)
+    const note = letGoNotePrefix(this.uid)
     for (let slot = 0; slot < 10; slot += 1) fs.rmSync(`${note}${slot}`, { force: true })
   }
 }

@@ -117,6 +117,7 @@ export class SessionAgent {
       exclusive: true,
       claimedAt: null,
       podState: () => Promise.resolve(undefined),
+      letGoIn: () => undefined,
       stopping: this.#stopping.signal,
     }
     await runSession(context, {

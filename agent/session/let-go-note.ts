@@ -1,12 +1,13 @@
 /**
- * In which slot this pod's app was let go, for a pod that its workload gives none: a restarted agent must go on there,
- * also where no mark says so yet. Beside the control socket, so that it outlives the agent's container and ends with the
- * app's. An empty file: there is room for that also where the app has filled the shared memory.
+ * That this pod's app was let go, and in which slot: a restarted agent must go on there and change nothing, also where
+ * no mark says so yet and another pod has taken the stream over. Beside the control socket, so that it outlives the
+ * agent's container and ends with the app's. An empty file: there is room for that also where the app has filled the
+ * shared memory.
  */
 import { readdirSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 
-export class SlotNote {
+export class LetGoNote {
   readonly #prefix: string
 
   /** @param prefix of the file's path; the slot follows. */
@@ -14,6 +15,7 @@ export class SlotNote {
     this.#prefix = prefix
   }
 
+  /** The slot; undefined: the app was not let go. */
   read(): string | undefined {
     const start = path.basename(this.#prefix)
     const found = readdirSync(path.dirname(this.#prefix)).find((name) => name.startsWith(start))
