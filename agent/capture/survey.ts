@@ -15,6 +15,7 @@ import type { Findings, ScannedEntry } from './scanner.ts'
 import { Walker } from './scanner.ts'
 import type { SnapshotPlan } from './snapshot-plan.ts'
 import { SnapshotPlanner } from './snapshot-plan.ts'
+import { identityAt } from './watched-place.ts'
 
 export interface Survey {
   readonly plan: SnapshotPlan
@@ -35,6 +36,7 @@ export async function surveyAll(
   held: HeldVersion,
   { doubtful, hints, uid }: SurveyOptions,
 ): Promise<Survey> {
+  for (const { at } of layout.roots) coverAbove(at, hints)
   const planner = new SnapshotPlanner(held.entries, doubtful)
   const owners = new OwnerTally(uid)
   const walker = new Walker(
@@ -43,7 +45,6 @@ export async function surveyAll(
       entry: (entry) => {
         planner.add(entry)
         owners.add(entry)
-        if (entry.type === 'file' && !entry.name.includes('/')) coverParent(layout, entry, hints)
       },
       directory: (location) => hints?.cover(location),
     },
@@ -54,13 +55,27 @@ export async function surveyAll(
   return { plan: planner.end(findings, held.entries.rows(), owners.faults()), findings }
 }
 
-/** A declared file is seen through its directory. */
-function coverParent(
-  layout: Layout,
-  { name }: ScannedEntry,
-  hints: Pick<Hints, 'cover'> | undefined,
-): void {
-  hints?.cover(path.dirname(locationOf(layout, name)))
+/**
+ * A declared path that is no directory, or is not there (yet), is seen through the nearest directory above it. To be
+ * called before anybody looks at the path: it may come to be at any moment.
+ */
+function coverAbove(at: string, hints: SurveyOptions['hints']): void {
+  if (hints === undefined || isDirectory(at)) return
+  for (let nearest = directoryAbove(at), covered = ''; nearest !== covered;) {
+    covered = nearest
+    hints.cover(covered)
+    nearest = directoryAbove(at) // one that came to be meanwhile
+  }
+}
+
+function directoryAbove(at: string): string {
+  let above = path.dirname(at)
+  while (!isDirectory(above) && above !== path.dirname(above)) above = path.dirname(above)
+  return above
+}
+
+function isDirectory(location: string): boolean {
+  return typeof identityAt(location) === 'object'
 }
 
 /** Undefined: only a survey of the whole can tell. */
@@ -114,7 +129,7 @@ class PartialSurvey {
       const name = String(index)
       if (isWithin(location, root.at))
         await this.#lookAtNames(name + location.slice(root.at.length), names)
-      else if (location === path.dirname(root.at) && mayConcern(root.at, names))
+      else if (isWithin(root.at, location) && mayConcern(root.at, location, names))
         await this.look(name)
     }
   }
@@ -140,6 +155,7 @@ class PartialSurvey {
     const database = this.#walker.databaseOf(name)
     if (database !== undefined) return this.look(database)
     const before = this.#held.entries.glance(name)
+    if (!name.includes('/')) coverAbove(locationOf(this.#layout, name), this.#options.hints)
     const entry = this.#walker.look(name)
     if (wasDatabase(before) !== (entry?.database === true)) await this.#lookBeside(name)
     if (entry?.type === 'directory') return this.#lookAtDirectory(entry, before)
@@ -239,9 +255,13 @@ function wasDatabase(before: Entry | undefined): boolean {
   return before?.type === 'file' && before.database === true
 }
 
-/** A declared file's directory has many other files; a database's log and journal are part of it. */
-function mayConcern(at: string, names: ReadonlySet<string> | 'all'): boolean {
+/**
+ * Do these names of a directory lead to a declared path below it? The directory may have many others. A database's log and
+ * journal are part of it.
+ */
+function mayConcern(at: string, directory: string, names: ReadonlySet<string> | 'all'): boolean {
   if (names === 'all') return true
-  const base = path.basename(at)
-  return names.has(base) || SQLITE_SIDE_FILES.some((suffix) => names.has(base + suffix))
+  const [next = '', ...further] = path.relative(directory, at).split('/')
+  if (names.has(next)) return true
+  return further.length === 0 && SQLITE_SIDE_FILES.some((suffix) => names.has(next + suffix))
 }

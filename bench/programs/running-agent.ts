@@ -7,7 +7,7 @@ import { createServer, type AddressInfo } from 'node:net'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { controlSocket } from '../../agent/serve/control.ts'
+import { controlSocket, letGoNotePrefix } from '../../agent/serve/control.ts'
 import { MARK_NAME } from '../../agent/volume/layout.ts'
 import { NODE_ENVIRONMENT } from '../../manifests/image/node-environment.ts'
 import type { Assignment } from '../../shared/sidecar-contract.ts'
@@ -127,6 +127,7 @@ export async function startAgent(bench: Bench, options: AgentOptions): Promise<R
   child.once('exit', () => {
     rmSync(path.join(volume, MARK_NAME), { force: true })
     rmSync(controlSocket(uid), { force: true })
+    rmSync(`${letGoNotePrefix(uid)}0`, { force: true })
   })
   return new RunningAgent(child)
 }

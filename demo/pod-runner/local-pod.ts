@@ -19,6 +19,8 @@ import { probePort } from './run-probe.ts'
 
 export type PodPhase = 'pending' | 'running' | 'terminating' | 'gone'
 
+const SHARED_MEMORY = '/dev/shm'
+
 export class LocalPod {
   readonly spec: Pod
   /** Holds `logs/` beyond the pod's end; the volumes below it end with the pod. */
@@ -188,8 +190,17 @@ export class LocalPod {
     for (const part of ['volumes', 'roots']) {
       fs.rmSync(path.join(this.folder, part), { recursive: true, force: true })
     }
+    this.#freeSharedMemory()
     this.phase = 'gone'
     this.#report('pod-gone', '')
+  }
+
+  /** A pod's shared memory is its own, and goes with it; here all pods have the machine's. */
+  #freeSharedMemory(): void {
+    if (!fs.existsSync(SHARED_MEMORY)) return
+    const { uid = this.name } = this.spec.metadata
+    for (const file of fs.readdirSync(SHARED_MEMORY))
+      if (file.includes(uid)) fs.rmSync(path.join(SHARED_MEMORY, file), { force: true })
   }
 
   /** A crash of one container; it is restarted as the kubelet would. */

@@ -214,3 +214,44 @@ describe('what hints cannot tell is found all the same', () => {
     expect(covered).toContain(volume.at('d'))
   })
 })
+
+describe('a declared path that is not there at first is seen as soon as it is', () => {
+  const makeDirectory = (name: string) => () => mkdirSync(volume.at(name), { recursive: true })
+  const makeFile = (name: string) => () => writeFileSync(volume.at(name), 'text')
+
+  it.each<[what: string, declared: string, steps: (() => void)[]]>([
+    ['a file', 'file', [makeFile('file')]],
+    ['a directory, and what is made in it', 'a', [makeDirectory('a'), makeFile('a/file')]],
+    ['what lies deep', 'a/b/c', [makeDirectory('a'), makeDirectory('a/b'), makeFile('a/b/c')]],
+    ['a tree that comes at once', 'a/b', [makeDirectory('a/b/c')]],
+    [
+      'one that has gone, and comes again',
+      'a/b',
+      [
+        makeDirectory('a/b'),
+        () => rmSync(volume.at('a'), { recursive: true }),
+        makeDirectory('a/b'),
+      ],
+    ],
+  ])('%s', async (_what, declared, steps) => {
+    volume.remove()
+    volume = new TempVolume({ declared })
+    mkdirSync(volume.dir)
+    const hints = watchDirectories((why) => expect.unreachable(why))
+    const part = new Track()
+    await part.follow(hints.take(), hints)
+    for (const step of steps) {
+      step()
+      const whole = new Track()
+      await whole.follow('all')
+      await vi.waitFor(
+        async () => {
+          await part.follow(hints.take(), hints)
+          expect(part.says()).toEqual(whole.says())
+        },
+        { timeout: 30_000, interval: 1 },
+      )
+    }
+    await hints.close()
+  })
+})

@@ -41,9 +41,18 @@ export class TempVolume {
   doubtful: ReadonlySet<string> = new Set()
   #n = 0
 
-  /** @param options `sameAs`: another history of that volume's directory, which stays that one's to remove. */
+  /**
+   * @param options `sameAs`: another history of that volume's directory, which stays that one's to remove; `declared`: the
+   * path in the directory that is the state, instead of all of it.
+   */
   constructor(
-    options: { exclude?: string[]; store?: MemoryStore; vault?: Vault; sameAs?: TempVolume } = {},
+    options: {
+      exclude?: string[]
+      declared?: string
+      store?: MemoryStore
+      vault?: Vault
+      sameAs?: TempVolume
+    } = {},
   ) {
     this.store = options.store ?? new MemoryStore()
     this.vault = options.vault ?? PLAIN_VAULT
@@ -55,7 +64,8 @@ export class TempVolume {
     const base = mkdtempSync(path.join(tmpdir(), 'volume-'))
     chmodSync(base, 0o777) // tests run parts as another user
     this.dir = path.join(base, 'data')
-    this.layout = layoutOfDirectories([this.dir], options.exclude ?? [])
+    const declared = path.join(this.dir, options.declared ?? '')
+    this.layout = layoutOfDirectories([declared], options.exclude ?? [])
   }
 
   at(name: string): string {
