@@ -155,8 +155,7 @@ class PartialSurvey {
     const database = this.#walker.databaseOf(name)
     if (database !== undefined) return this.look(database)
     const before = this.#held.entries.glance(name)
-    if (!name.includes('/')) coverAbove(locationOf(this.#layout, name), this.#options.hints)
-    const entry = this.#walker.look(name)
+    const entry = this.#entryAt(name)
     if (wasDatabase(before) !== (entry?.database === true)) await this.#lookBeside(name)
     if (entry?.type === 'directory') return this.#lookAtDirectory(entry, before)
     if (before?.type === 'directory') {
@@ -164,6 +163,11 @@ class PartialSurvey {
       this.#tops.add(name)
     }
     if (entry !== undefined) this.#add(entry)
+  }
+
+  #entryAt(name: string): ScannedEntry | undefined {
+    if (!name.includes('/')) coverAbove(locationOf(this.#layout, name), this.#options.hints)
+    return this.#walker.look(name)
   }
 
   async #lookAtDirectory(entry: ScannedEntry, before: Entry | undefined): Promise<void> {

@@ -6,8 +6,7 @@
  * stop it ships what is left and closes.
  */
 import { HoldfastError } from '../../shared/errors.ts'
-import { BackOff, untilReachable } from '../../shared/patience.ts'
-import { readDamage } from '../../shared/repository/damage.ts'
+import { BackOff } from '../../shared/patience.ts'
 import type { Hints } from '../capture/directory-watcher.ts'
 import type { Picture } from './app-state.ts'
 import { closeLine } from './close-line.ts'
@@ -16,7 +15,7 @@ import type { Context } from './context.ts'
 import { HookError } from './hooks.ts'
 import { quietTime } from './quiet-time.ts'
 import { rescanAfterMs } from './rescan-time.ts'
-import { findTagged, nameVersion } from './tagged-version.ts'
+import { makeTagged } from './tagged-version.ts'
 
 export interface ReplicatorOptions {
   readonly withinMs: number
@@ -119,14 +118,18 @@ export class Replicator {
     const { patience, state, writer } = this.#context
     const { clock } = patience
     const endMs = clock.monotonicMs() + writer.identity.graceSeconds * 1000
+    let isSame = false
     for (let passes = 0; passes < LAST_PASSES;) {
+      const { parent } = this.#committer.standing
       const isShipped = (await this.#pass('stop')) === 'shipped'
       if (isShipped && !this.#unseen) return true
+      isSame = isShipped && parent === this.#committer.standing.parent
       if (isShipped) passes += 1
       else if (state.whyNot !== undefined || clock.monotonicMs() >= endMs) return false
       else await clock.sleep(LAST_RETRY_MS)
     }
-    return false
+    // Whoever looks at a database touches its log: where nothing differs, hints are no change.
+    return isSame
   }
 
   readonly #hint = (): void => {
@@ -239,27 +242,14 @@ export class Replicator {
     }
   }
 
-  async #commitTagged(tag: string): Promise<number> {
-    const known = await findTagged(this.#context, tag, this.#committer.standing.parent)
-    if (known !== undefined) return known
-    await this.#learnDamage()
-    this.#context.state.distrustHints()
-    const what = { reason: 'backup', tag, always: true } as const
-    const result = await this.#committer.commit(this.#take, what)
-    if (result === undefined)
-      throw new HoldfastError(this.#context.state.whyNot ?? 'nothing could be captured')
-    this.#report(result.n, result.record.complete)
-    await this.#context.step('backup committed')
-    await nameVersion(this.#context, tag, result.n)
-    return result.n
-  }
-
-  /** What verify has found to be lost since the start is shipped again with this backup. */
-  async #learnDamage(): Promise<void> {
-    const { store, writer, patience, state } = this.#context
-    const damage = await untilReachable(() => readDamage(store, writer.log.stream), patience)
-    await this.#committer.avoid(damage)
-    state.doubtDamaged(this.#committer.held)
+  #commitTagged(tag: string): Promise<number> {
+    return makeTagged(this.#context, tag, {
+      committer: this.#committer,
+      take: this.#take,
+      onCommitted: ({ n, record }) => {
+        this.#report(n, record.complete)
+      },
+    })
   }
 
   /** How long nothing needs to be done if no hint comes. */

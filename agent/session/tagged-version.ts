@@ -1,19 +1,57 @@
 /** The answer to `holdfast.dev/backup`: one version for each tag. The version is written first, the tag second. */
-import { CorruptObjectError } from '../../shared/errors.ts'
+import { CorruptObjectError, HoldfastError } from '../../shared/errors.ts'
 import { untilReachable } from '../../shared/patience.ts'
+import { readDamage } from '../../shared/repository/damage.ts'
 import type { LogRecord } from '../../shared/repository/log-record.ts'
 import { createTag, readTag } from '../../shared/repository/tags.ts'
 import type { VersionLog } from '../../shared/repository/version-log.ts'
+import type { CommitResult, Committer, TakeCapture } from './committer.ts'
 import type { Context } from './context.ts'
 
 /** So far back a crash may have left a version that says its tag while no tag names it. */
 const MAX_PARENTS = 8
 
+export interface TaggedSeams {
+  readonly committer: Committer
+  readonly take: TakeCapture
+  /** It is durable, and has yet to be named. */
+  readonly onCommitted: (result: CommitResult) => void
+}
+
+/** Makes a version with this tag, and resolves to its number; the same tag again is the same request. */
+export async function makeTagged(
+  context: Context,
+  tag: string,
+  { committer, take, onCommitted }: TaggedSeams,
+): Promise<number> {
+  const { state, step } = context
+  const known = await findTagged(context, tag, committer.standing.parent)
+  if (known !== undefined) return known
+  await learnDamage(context, committer)
+  state.distrustHints()
+  const result = await committer.commit(take, { reason: 'backup', tag, always: true })
+  if (result === undefined) throw new HoldfastError(state.whyNot ?? 'nothing could be captured')
+  onCommitted(result)
+  await step('backup committed')
+  await nameVersion(context, tag, result.n)
+  return result.n
+}
+
+/** What verify has found to be lost since the start is shipped again with this version. */
+async function learnDamage(
+  { store, writer, patience, state }: Context,
+  committer: Committer,
+): Promise<void> {
+  const damage = await untilReachable(() => readDamage(store, writer.log.stream), patience)
+  await committer.avoid(damage)
+  state.doubtDamaged(committer.held)
+}
+
 /**
  * The version that a tag names. Where a crash came between version and tag, the version is among the last that `from`
  * continues: the tag is made good. Undefined: there is none yet.
  */
-export async function findTagged(
+async function findTagged(
   { store, writer, patience }: Context,
   tag: string,
   from: number,
@@ -35,7 +73,7 @@ export async function findTagged(
 }
 
 /** Names a version, for good. */
-export async function nameVersion(
+async function nameVersion(
   { store, writer, patience }: Pick<Context, 'store' | 'writer' | 'patience'>,
   tag: string,
   version: number,

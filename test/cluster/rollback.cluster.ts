@@ -139,15 +139,17 @@ describe('a StatefulSet whose release crashes', () => {
   })
 })
 
-describe('what pins mean', () => {
-  const ofNamespace = () =>
-    (read('-n', 'holdfast-system', 'configmaps').items as Manifest[]).filter(({ metadata }) =>
-      String(metadata.annotations?.['holdfast.dev/app']).startsWith(`${namespace}/`),
-    )
+function keptPins(): Manifest[] {
+  const { items } = read('-n', 'holdfast-system', 'configmaps')
+  return (items as Manifest[]).filter(({ metadata }) =>
+    String(metadata.annotations?.['holdfast.dev/app']).startsWith(`${namespace}/`),
+  )
+}
 
+describe('what pins mean', () => {
   it('is kept for as long as their namespace is there', async () => {
-    expect(ofNamespace()).not.toEqual([])
+    expect(keptPins()).not.toEqual([])
     kubectl('delete', 'namespace', namespace, '--wait=false')
-    await until('nothing is kept any more', () => ofNamespace().length === 0)
+    await until('nothing is kept any more', () => keptPins().length === 0)
   })
 })

@@ -215,10 +215,10 @@ describe('what hints cannot tell is found all the same', () => {
   })
 })
 
-describe('a declared path that is not there at first is seen as soon as it is', () => {
-  const makeDirectory = (name: string) => () => mkdirSync(volume.at(name), { recursive: true })
-  const makeFile = (name: string) => () => writeFileSync(volume.at(name), 'text')
+const makeDirectory = (name: string) => () => mkdirSync(volume.at(name), { recursive: true })
+const makeFile = (name: string) => () => writeFileSync(volume.at(name), 'text')
 
+describe('a declared path that is not there at first is seen as soon as it is', () => {
   it.each<[what: string, declared: string, steps: (() => void)[]]>([
     ['a file', 'file', [makeFile('file')]],
     ['a directory, and what is made in it', 'a', [makeDirectory('a'), makeFile('a/file')]],
