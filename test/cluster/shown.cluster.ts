@@ -7,7 +7,7 @@ import { apply, read, until } from './support/objects.ts'
 import { lastVersion, podsOf, protectedCondition, readyPod } from './support/pods.ts'
 import { placeOrders } from './support/shop-client.ts'
 import { moveGate } from './support/s3-gate.ts'
-import { taggedVersion } from './support/stream.ts'
+import { taggedVersion, versionsOf } from './support/stream.ts'
 import { bare, deployment, IDLE, shopTemplate, template, type Named } from './support/workloads.ts'
 
 let namespace: string
@@ -25,9 +25,29 @@ function eventsOf(reason: string): Manifest[] {
   return read('-n', namespace, 'events', '--field-selector', `reason=${reason}`).items
 }
 
-it('a protected pod says so, with its newest version', async () => {
+/** The declaration says 1 s. A change that nothing had hinted at would wait for the next look at everything: 30 s. */
+const DURABLE_MS = 10_000
+
+it('what an app writes first is durable within seconds, though what it declares was not there yet', async ({
+  task,
+}) => {
   apply(deployment(shop, shopTemplate(shop.name)))
-  placeOrders(await readyPod(shop), 3)
+  const pod = await readyPod(shop)
+  const took = [await durableAfter(pod, 3), await durableAfter(pod, 1)]
+  const seconds = took.map((ms) => (ms / 1000).toFixed(1)).join(' s, then ')
+  task.meta.saw = `durable ${seconds} s after the orders`
+  for (const ms of took) expect(ms).toBeLessThan(DURABLE_MS)
+})
+
+async function durableAfter(pod: Manifest, orders: number): Promise<number> {
+  const [before] = await versionsOf(shop)
+  placeOrders(pod, orders)
+  const placedMs = Date.now()
+  await until('a version is durable', async () => (await versionsOf(shop))[0]?.n !== before?.n)
+  return Date.now() - placedMs
+}
+
+it('a protected pod says so, with its newest version', async () => {
   const pod = await until('the pod says that it is protected', () =>
     podsOf(shop).find(
       (each) => protectedCondition(each)?.status === 'True' && lastVersion(each) > 0,
