@@ -59,6 +59,7 @@ export function risks(
     ...concurrentWriters(workload),
     ...uncountedSlots(workload, request),
     ...tooLarge(workload, resolved),
+    ...unheard(workload),
   ]
 }
 
@@ -119,6 +120,14 @@ function tooLarge({ kind, spec, template }: Workload, resolved?: ResolvedPin): s
       : 'the Job is ended before it'
   return [
     `${KEY.restore}=${pin} is ${(bytes / 1e9).toFixed(1)} GB, about ${seconds} s to restore at 50 MB/s (assumed), and ${field} is ${deadline}: ${outcome}; raise it`,
+  ]
+}
+
+/** A pod on its node's network asks the node's name server, unless it is told otherwise; that knows no Service. */
+function unheard({ template: { spec } }: Workload): string[] {
+  if (spec.hostNetwork !== true || (spec.dnsPolicy ?? 'ClusterFirst') !== 'ClusterFirst') return []
+  return [
+    'hostNetwork without dnsPolicy: ClusterFirstWithHostNet: the sidecar finds no Service by its name, neither ours, to which it then reports nothing, nor a store of the cluster; set that dnsPolicy',
   ]
 }
 

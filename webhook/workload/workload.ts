@@ -7,7 +7,11 @@ const TextMap = v.nullish(v.record(v.string(), v.string()))
 
 const TemplateSchema = v.looseObject({
   metadata: v.nullish(v.looseObject({ labels: TextMap, annotations: TextMap })),
-  spec: v.looseObject({ volumes: v.nullish(v.array(v.looseObject({ name: v.string() }))) }),
+  spec: v.looseObject({
+    volumes: v.nullish(v.array(v.looseObject({ name: v.string() }))),
+    hostNetwork: v.nullish(v.boolean()),
+    dnsPolicy: OptionalText,
+  }),
 })
 
 const SelectorSchema = v.looseObject({
