@@ -124,6 +124,11 @@ async function missedMs(of: Named): Promise<number> {
   return ms
 }
 
+/** By its inode, too: one that is made anew is another. */
+function letGoNote(pod: Manifest): string {
+  return exec(pod, 'app', 'sh', '-c', 'cd /dev/shm && stat -c "%i %n" *let-go*')
+}
+
 describe('two containers that share the state', () => {
   it('one goes on while the other and the sidecar die: no byte is changed under it', async () => {
     const of = app('pair')
@@ -135,6 +140,7 @@ describe('two containers that share the state', () => {
     apply(bare(of, pod))
     const before = await readyPod(of)
     exec(before, 'app', 'sh', '-c', 'echo mine > /data/file')
+    const left = letGoNote(before)
     killContainers(before, 'second', SIDECAR)
     const after = await until('both are back', () => {
       const [now] = podsOf(of)
@@ -145,6 +151,8 @@ describe('two containers that share the state', () => {
       )
     })
     expect(statusOf(after, 'app').restartCount).toBe(0)
+    // By the same note the restarted sidecar knows that the app runs.
+    expect(letGoNote(after)).toBe(left)
     for (const name of ['app', 'second'])
       expect(exec(after, name, 'cat', '/data/file')).toBe('mine\n')
   })
