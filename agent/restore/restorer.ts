@@ -211,6 +211,7 @@ class RestoreRun {
 
   remove(name: string, type: 'file' | 'directory' | 'symlink'): void {
     remove(this.#locate(name), type)
+    this.#trusted.delete(name)
   }
 
   /** What lies beside a database would be played into what takes its place. */

@@ -29,7 +29,8 @@ export async function fulfil(
   const line = await recordRestore(context, prepared, open)
   if (line === undefined) return undefined
   await context.step('restore recorded')
-  const written = rehydration !== undefined && !rehydration.untouched
+  // A dirty mark is taken back before the log says `done`, also where nothing is left to restore.
+  const written = rehydration !== undefined && (volumes.dirty || !rehydration.untouched)
   if (written) await rehydrate(context, rehydration, open, line, prepared)
   // Also where nothing was restored: a mark may be wiped, or not be there yet, and the log proves that the app was let go.
   if (!(await recordDone(context, open, line))) return undefined

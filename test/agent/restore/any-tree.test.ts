@@ -1,7 +1,8 @@
 import { chownSync, mkdirSync } from 'node:fs'
 import path from 'node:path'
 import * as fc from 'fast-check'
-import { expect, it } from 'vitest'
+import { afterEach, expect, it, vi } from 'vitest'
+import type * as Durable from '../../../agent/restore/durable.ts'
 import { PLAIN_VAULT, createVault } from '../../../shared/encryption/vault.ts'
 import { newDataKey } from '../../../shared/encryption/wrap-chain.ts'
 import { OTHER_ID, STREAM, TempVolume, asOtherUser, isRoot } from '../capture/temp-volume.ts'
@@ -31,7 +32,20 @@ async function expectRestored(before: Tree, wanted: Tree, vault = PLAIN_VAULT): 
   }
 }
 
-it('makes of any tree any other tree, exactly', async () => {
+const tools = vi.hoisted(() => ({ sync: true }))
+vi.mock('../../../agent/restore/durable.ts', async (importOriginal) => ({
+  ...(await importOriginal<typeof Durable>()),
+  canSyncFileSystems: () => Promise.resolve(tools.sync),
+}))
+afterEach(() => {
+  tools.sync = true
+})
+
+it.each([
+  ['at once', true],
+  ['file by file, where there is no `sync`', false],
+])('makes of any tree any other tree, exactly, and durable %s', async (_how, canSync) => {
+  tools.sync = canSync
   await fc.assert(
     fc.asyncProperty(anyTree, anyTree, (before, wanted) => expectRestored(before, wanted)),
     { numRuns: 40 },
