@@ -5,6 +5,7 @@
 import path from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { STEPS, type StepName } from '../../agent/session/context.ts'
+import { readMark } from '../../agent/volume/mark.ts'
 import { readTag } from '../../shared/repository/tags.ts'
 import { createPod, temporaryFolder } from '../support/agent-pod.ts'
 import type { AgentProcess } from '../support/agent-process.ts'
@@ -19,6 +20,7 @@ import {
 } from '../support/repository-view.ts'
 import { SeededRandom, runSeed } from '../support/seeded-random.ts'
 import { RESTORE, START, pinned, scenarios, type Case, type Scenario } from './crash-scenarios.ts'
+import { pastStream } from './past-stream.ts'
 import { forgetHistory, history, podOn } from './unshipped-history.ts'
 
 /** The app may have run when the agent crashed behind one of these. */
@@ -146,6 +148,17 @@ describe('a pin that is taken off after a crash', () => {
     const kept = await past.view.everything()
     expect(contentsOf(before).filter((content) => !kept.has(content))).toEqual([])
   })
+})
+
+test('no mark is dirty any more when the log says that "nothing" is restored, whatever crashed before', async () => {
+  const { store, volume } = await pastStream()
+  const pod = await createPod({ store, volume, pin: 'fresh' })
+  for (const step of ['restored', 'done recorded'] as const) {
+    const agent = pod.start({ crashAfter: step })
+    await agent.until(`it crashes behind "${step}"`, () => agent.hasEnded, true)
+    expect(agent.wasReady).toBe(false)
+    expect(readMark(volume)?.dirty).toBe(step === 'restored')
+  }
 })
 
 test('several crashes in a row, anywhere before the app runs, come to the same end', async () => {
