@@ -60,7 +60,7 @@ export function searchSlots(seams: SlotSeams): NextClaim {
   const seen = new Map<string, SeenWriter>()
   return async () => {
     const { stopping, status, patience } = seams
-    const backOff = new BackOff(HOLD_MS, HELD_WAIT_MS)
+    let backOff = new BackOff(HOLD_MS, HELD_WAIT_MS)
     let silentMs = SILENT_MS
     while (!stopping.aborted) {
       try {
@@ -68,6 +68,8 @@ export function searchSlots(seams: SlotSeams): NextClaim {
         if (own !== undefined) return { slot: own, at: null }
         const found = await firstFree(seams, seen, silentMs)
         if ('slot' in found) return found
+        backOff = new BackOff(HOLD_MS, HELD_WAIT_MS)
+        silentMs = SILENT_MS
         status.set({ phase: 'waiting', reason: found.waiting })
         await patience.clock.sleep(LOOK_MS, stopping)
       } catch (error) {
