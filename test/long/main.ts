@@ -1,7 +1,7 @@
 /**
  * The long run: `node test/long/main.ts [part of it] [first seed]`. What `make test` takes a slice of is run as a whole:
- * random histories of the model, its stories with a quarter of all single faults, and, with one seed after the other,
- * every test that draws from a seed. It prints a table that can be kept, and writes nothing into the repository.
+ * random histories of the model, its stories with a quarter of all single faults, and every test that draws from a seed,
+ * for longer. It prints a table that can be kept, and writes nothing into the repository.
  */
 import { spawn } from 'node:child_process'
 import { globSync, readFileSync } from 'node:fs'
@@ -10,15 +10,14 @@ import path from 'node:path'
 const ROOT = path.join(import.meta.dirname, '../..')
 const VITEST = path.join(ROOT, 'node_modules/vitest/vitest.mjs')
 const HISTORIES = 10_000
-const ROUNDS = 4
 /** All single faults are 100 minutes of one core: each run takes another quarter of them, by its seed. */
 const FAULT_QUARTERS = 4
-/** Histories over a faulty net in each round, for each state of the clock. */
+/** Histories over a faulty net, for each state of the clock. */
 const NET_HISTORIES = 4
-/** Prune beside a live writer, and over random logs, in each round. */
+/** Prune beside a live writer, and over random logs. */
 const PRUNE_SECONDS = 90
 const PRUNE_HISTORIES = 200
-/** Of a database under load, in each round. */
+/** Of a database under load. */
 const DATABASE_VERSIONS = 200
 
 interface Part {
@@ -76,25 +75,19 @@ function seededTests(): string[] {
   return tests.filter((file) => readFileSync(path.join(ROOT, file), 'utf8').includes('runSeed('))
 }
 
-function seededParts(share: number, seed: number): Part[] {
+function seededPart(share: number, seed: number): Part {
   const files = seededTests()
-  return Array.from({ length: Math.ceil(ROUNDS * share) }, (_, round) => ({
-    what: `tests: the ${files.length} files that draw from a seed, with ${seed + round}`,
+  return {
+    what: `tests: the ${files.length} files that draw from a seed, with ${seed}`,
     command: [VITEST, 'run', ...files],
     env: {
-      HOLDFAST_TEST_SEED: String(seed + round),
+      HOLDFAST_TEST_SEED: String(seed),
       HOLDFAST_FAULTS: String(Math.ceil(NET_HISTORIES * share)),
       HOLDFAST_PRUNE_SECONDS: String(Math.max(15, PRUNE_SECONDS * share)),
       HOLDFAST_DATABASE_VERSIONS: String(Math.ceil(DATABASE_VERSIONS * share)),
       HOLDFAST_PRUNE_HISTORIES: String(Math.ceil(PRUNE_HISTORIES * share)),
     },
-  }))
-}
-
-async function inTurn(share: number, seed: number): Promise<Result[]> {
-  const results: Result[] = []
-  for (const part of seededParts(share, seed)) results.push(await run(part))
-  return results
+  }
 }
 
 function rowOf({ what, failed, minutes, output }: Result): string {
@@ -110,10 +103,10 @@ function plain(text: string): string {
 
 async function main(share: number, seed: number): Promise<void> {
   console.log('| part | result | what it said | time |\n| --- | --- | --- | --- |')
-  // Two at a time, as many as small machines have cores; the tests' rounds have one of them to themselves.
+  // Two at a time, as many as small machines have cores.
   const histories = await Promise.all(modelParts(share, seed).map(run))
-  const [faults, rounds] = await Promise.all([run(faultsPart(share, seed)), inTurn(share, seed)])
-  const results = [...histories, faults, ...rounds]
+  const others = await Promise.all([faultsPart(share, seed), seededPart(share, seed)].map(run))
+  const results = [...histories, ...others]
   const failures = results.filter(({ failed }) => failed).length
   const minutes = (performance.now() / 60_000).toFixed(0)
   console.log(
