@@ -1,4 +1,5 @@
 /** What an app must find at the moment at which it is let go. */
+import { readMark } from '../../agent/volume/mark.ts'
 import type { Chronicle } from './chronicle.ts'
 import type { TrueHead } from './log-truth.ts'
 import { isSettled, truthOf } from './log-truth.ts'
@@ -10,9 +11,13 @@ export function judgeStart(chronicle: Chronicle, pod: Pod): void {
   if (pod.letGo) return // a restarted agent: that it changed nothing is judged elsewhere
   const own = chronicle.ownLine(pod)
   const target = chronicle.contentOfVersion(chronicle.targetOf(pod).version)
-  for (const { name, half, root, content } of pod.volumes)
+  for (const { name, half, root, content, dir } of pod.volumes) {
     if (half && !sameContent(content, onRoot(target, root)))
       chronicle.violate('the app started on a half-restored volume', `${pod.name} on ${name}`)
+    // What it writes there would not be saved before the next restore.
+    if (readMark(dir)?.dirty === true)
+      chronicle.violate('the app started on a dirty mark', `${pod.name} on ${name}`)
+  }
   if (own === undefined) return judgeUnasked(chronicle, pod)
   if (own.kind === 'restore') judgeRestored(chronicle, pod, own.resolved)
   else judgeResumed(chronicle, pod, own.n)
