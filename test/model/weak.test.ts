@@ -99,6 +99,20 @@ test('restores that leave no dirty mark', async () => {
   )
 })
 
+test('restores that never take their dirty mark back', async () => {
+  await breaks(
+    'the app started on a dirty mark',
+    without(({ state }) => {
+      const write = state.writeMarks.bind(state)
+      let dirty = false
+      state.writeMarks = (mark, volumes) => {
+        dirty ||= mark.dirty
+        write({ ...mark, dirty }, volumes)
+      }
+    }),
+  )
+})
+
 test('restores that save nothing before', async () => {
   await breaks(
     'a restore destroyed what no version holds',
