@@ -108,8 +108,9 @@ function keepsWhatIsThere({ pin }: Pod, head: TrueHead | undefined): boolean {
 }
 
 /**
- * Before a restore that was then called off, what was not shipped was saved on a branch: of two volumes, one of which was
- * new, no state of the main line could be made; and one whose mark is dirty may be changed already, as far as its mark tells.
+ * Before a restore that was then called off, what was not shipped was saved on a branch, or was what the restore would
+ * have brought: of two volumes, one of which was new, no state of the main line could be made; and one whose mark is
+ * dirty may be changed already, as far as its mark tells.
  */
 function isPutAside(
   chronicle: Chronicle,
@@ -122,11 +123,6 @@ function isPutAside(
     (content.size === 0 || // that everything was deleted is never committed
       chronicle
         .versions()
-        .some(
-          ({ n, reason, branch }) =>
-            branch &&
-            reason === 'safety' &&
-            sameContent(onRoot(chronicle.contentOfVersion(n), root), content),
-        ))
+        .some(({ n }) => sameContent(onRoot(chronicle.contentOfVersion(n), root), content)))
   )
 }
