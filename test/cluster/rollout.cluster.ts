@@ -5,13 +5,15 @@ import { kubectl } from './installed.ts'
 import { admissionTimes, shareBelow } from './support/admission-times.ts'
 import { installHoldfast, isInstalled, newAppNamespace, SYSTEM } from './support/holdfast.ts'
 import { apply, read, until } from './support/objects.ts'
-import { isReady, killContainers, podsOf, SIDECAR, statusOf } from './support/pods.ts'
+import { isReady, killContainers, SIDECAR, statusOf } from './support/pods.ts'
 import { deployment, IDLE, template } from './support/workloads.ts'
 
-/** As many as the machine carries: a hundred on one that has eight cores. */
-const PODS = Number(process.env['ROLLOUT_PODS'] ?? 12)
 /** Replicas of one Deployment: each takes a slot, after those that are taken. */
 const REPLICAS = 6
+/** As many as the machine carries: a hundred on one that has eight cores. */
+const APPS = Math.ceil(Number(process.env['ROLLOUT_PODS'] ?? 12) / REPLICAS)
+const PODS = APPS * REPLICAS
+const PATIENCE_PER_POD_MS = 15_000
 
 let namespace: string
 
@@ -45,20 +47,21 @@ async function killOne(index: number): Promise<void> {
 it(`${PODS} pods are rolled while replicas are killed in turns and the authority changes`, async ({
   task,
 }) => {
-  const apps = Array.from({ length: PODS / REPLICAS }, (_, index) => ({
+  const apps = Array.from({ length: APPS }, (_, index) => ({
     namespace,
     name: `many-${index}`,
   }))
-  const all = () => apps.flatMap(podsOf)
-  const ready = async (not: ReadonlySet<string>) =>
-    until(`${PODS} ready pods`, () => {
-      const pods = all().filter((pod) => pod.metadata.deletionTimestamp === undefined)
-      return (
-        pods.length === PODS &&
-        pods.every((pod) => isReady(pod) && !not.has(pod.metadata.uid)) &&
-        pods
-      )
-    })
+  const all = () => read('-n', namespace, 'pods').items as Manifest[]
+  const allReady = (not: ReadonlySet<string>) => {
+    const pods = all().filter((pod) => pod.metadata.deletionTimestamp === undefined)
+    return (
+      pods.length === PODS &&
+      pods.every((pod) => isReady(pod) && !not.has(pod.metadata.uid)) &&
+      pods
+    )
+  }
+  const ready = (not: ReadonlySet<string>) =>
+    until(`${PODS} ready pods`, () => allReady(not), PODS * PATIENCE_PER_POD_MS)
   apply(...apps.map((app) => deployment(app, template(app.name, IDLE), { replicas: REPLICAS })))
   const before = await ready(new Set())
   const timesBefore = admissionTimes()

@@ -56,9 +56,10 @@ async function ended(words: readonly string[], input = '') {
 export async function until<T>(
   what: string,
   probe: () => T | undefined | false | Promise<T | undefined | false>,
+  patienceMs = PATIENCE_MS,
 ): Promise<T> {
   let problem = ''
-  for (const end = Date.now() + PATIENCE_MS; Date.now() < end; await sleep(200)) {
+  for (const end = Date.now() + patienceMs; Date.now() < end; await sleep(200)) {
     try {
       const answer = await probe()
       if (answer !== undefined && answer !== false) return answer
@@ -66,5 +67,5 @@ export async function until<T>(
       problem = `: ${(error as Error).message}`
     }
   }
-  throw new Error(`${what}: not within ${PATIENCE_MS / 1000} s${problem}`)
+  throw new Error(`${what}: not within ${patienceMs / 1000} s${problem}`)
 }
