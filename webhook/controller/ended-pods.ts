@@ -9,7 +9,7 @@ import type { EventTeller } from './event-teller.ts'
 import type { PodFacts, PodRef } from './pod-facts.ts'
 import { newsOfEnd, type News } from './pod-news.ts'
 
-/** Whether the pod was the last to write its stream, and has closed it. Throws what the store throws. */
+/** Whether the pod has closed its stream, whoever came after it. Throws what the store throws. */
 export type HasClosed = (pod: PodFacts) => Promise<boolean>
 
 interface EndedPodsSeams {

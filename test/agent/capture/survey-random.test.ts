@@ -142,6 +142,19 @@ it.each([
   },
 )
 
+/** Resolves when the hints that came have told `part` all that a look at everything finds now. */
+async function saysAll(part: Track, hints: Hints): Promise<void> {
+  const whole = new Track()
+  await whole.follow('all')
+  await vi.waitFor(
+    async () => {
+      await part.follow(hints.take(), hints)
+      expect(part.says()).toEqual(whole.says())
+    },
+    { timeout: 30_000, interval: 1 },
+  )
+}
+
 it('by the hints of the real watcher, with looks that fall between the changes', async () => {
   const random = new SeededRandom(runSeed('partial surveys by a watcher'))
   const hints = watchDirectories((why) => expect.unreachable(why))
@@ -152,15 +165,7 @@ it('by the hints of the real watcher, with looks that fall between the changes',
       if (random.below(8) === 0) await part.follow(hints.take(), hints)
       if (random.below(8) === 0) await new Promise((resolve) => setImmediate(resolve))
     }
-    const whole = new Track()
-    await whole.follow('all')
-    await vi.waitFor(
-      async () => {
-        await part.follow(hints.take(), hints)
-        expect(part.says()).toEqual(whole.says())
-      },
-      { timeout: 30_000, interval: 1 },
-    )
+    await saysAll(part, hints)
   }
   await hints.close()
 })
@@ -242,15 +247,7 @@ describe('a declared path that is not there at first is seen as soon as it is', 
     await part.follow(hints.take(), hints)
     for (const step of steps) {
       step()
-      const whole = new Track()
-      await whole.follow('all')
-      await vi.waitFor(
-        async () => {
-          await part.follow(hints.take(), hints)
-          expect(part.says()).toEqual(whole.says())
-        },
-        { timeout: 30_000, interval: 1 },
-      )
+      await saysAll(part, hints)
     }
     await hints.close()
   })
