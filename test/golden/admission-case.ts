@@ -31,6 +31,7 @@ export interface CaseContext {
   readonly namespace?: string
   readonly policy?: string
   readonly restricted?: boolean
+  readonly assignedUser?: number
   readonly defaults?: string
   /** Null: the service has none. */
   readonly store?: string | null
@@ -53,12 +54,17 @@ export function readCase(name: string): { pod: unknown; context: InjectionContex
 }
 
 export function toContext(said: CaseContext): InjectionContext {
-  const { namespace = 'shop', policy, restricted = false, endpoint, resolved = null } = said
+  const { namespace = 'shop', restricted = false, endpoint, resolved = null } = said
+  const { policy, assignedUser } = said
   const storeEnvironment =
     endpoint === undefined ? [] : [{ name: 'AWS_ENDPOINT_URL_S3', value: endpoint }]
   return {
     namespace,
-    facts: { ...(policy !== undefined && { policy }), restricted },
+    facts: {
+      ...(policy !== undefined && { policy }),
+      restricted,
+      ...(assignedUser !== undefined && { assignedUser }),
+    },
     service: {
       ...SERVICE,
       storeEnvironment,

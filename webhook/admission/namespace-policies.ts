@@ -16,10 +16,17 @@ export interface NamespaceMetadata {
 export const UNKNOWN_NAMESPACE: NamespaceFacts = { restricted: false }
 
 const POD_SECURITY = 'pod-security.kubernetes.io/enforce'
+/** OpenShift: the users of the Namespace's pods, as `first/count` or `first-last`. */
+const UID_RANGE = 'openshift.io/sa.scc.uid-range'
 
 /** What counts of a Namespace object. */
 export function namespaceFacts({ labels, annotations }: NamespaceMetadata): NamespaceFacts {
   const policy = annotations?.[KEY.policy]
   const restricted = labels?.[POD_SECURITY] === 'restricted'
-  return { ...(policy !== undefined && { policy }), restricted }
+  const firstUser = /^(\d{1,10})[/-]\d/.exec(annotations?.[UID_RANGE] ?? '')?.[1]
+  return {
+    ...(policy !== undefined && { policy }),
+    restricted,
+    ...(firstUser !== undefined && { assignedUser: Number(firstUser) }),
+  }
 }

@@ -27,6 +27,8 @@ export interface NamespaceFacts {
   readonly policy?: string
   /** Pod Security `restricted` is enforced. */
   readonly restricted: boolean
+  /** Whom the cluster makes the user of a pod that says none, as a rule; absent: nobody. */
+  readonly assignedUser?: number
   /** What its LimitRanges say of each container; absent: nothing. */
   readonly containerBounds?: readonly ContainerBound[]
 }

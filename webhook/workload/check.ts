@@ -2,17 +2,19 @@
  * What is denied of a workload, and what its author is warned of: its pod, as far as the template tells it, is injected
  * as it will be when it comes, and what is refused then is told now.
  */
-import { inject, asRefusal } from '../inject/inject.ts'
+import { asRefusal, inject, type Injection } from '../inject/inject.ts'
 import type { InjectionContext } from '../inject/injection-context.ts'
 import { readRequest, type InjectionRequest } from '../inject/injection-request.ts'
 import type { ResolvedPin } from '../inject/pin-resolver.ts'
-import { copyPod } from '../inject/pod.ts'
+import { copyPod, type Pod } from '../inject/pod.ts'
 import { Refusal } from '../inject/refusal.ts'
+import { UnknownUserRefusal } from '../inject/run-as.ts'
 import { KEY } from '../../shared/sidecar-contract.ts'
 import { isNewRequest, type WorkloadChange } from './change.ts'
 import { imageUnderPin, severalSlots } from './denials.ts'
 import { pinRequestOf } from './pin-request.ts'
 import { placeholderPod } from './placeholder-pod.ts'
+import { userIsAssigned } from './unknown-user.ts'
 import { risks } from './warnings.ts'
 import type { Workload } from './workload.ts'
 
@@ -57,7 +59,7 @@ export function judge(
 ): Judgement {
   const { workload } = change
   const resolved = lookup.kind === 'found' ? lookup.resolved : undefined
-  const injection = injectPlaceholder(workload, resolved, context)
+  const { injection, assigned } = injectPlaceholder(workload, resolved, context)
   const denials = [
     severalSlots(workload, request),
     missingVersion(change, lookup),
@@ -65,6 +67,7 @@ export function judge(
     injection instanceof Refusal ? injection : undefined,
   ]
   const warnings = [
+    ...assigned,
     ...(injection instanceof Refusal ? [] : injection.warnings),
     ...notLookedUp(workload, lookup),
     ...risks(workload, request, resolved),
@@ -72,13 +75,26 @@ export function judge(
   return { denials: denials.filter((one) => one !== undefined), warnings }
 }
 
-/** Without its pin where that is not resolved. A template has fewer fields than its pods, so their hashes differ always. */
+/** `assigned` says that its user is yet to be given. */
 function injectPlaceholder(
   workload: Workload,
   resolved: ResolvedPin | undefined,
   context: InjectionContext,
-) {
+): { injection: Injection | Refusal; assigned: readonly string[] } {
   const pod = copyPod(placeholderPod(workload))
+  const injection = injectAsResolved(pod, resolved, context)
+  const user = context.facts.assignedUser
+  if (!(injection instanceof UnknownUserRefusal) || user === undefined)
+    return { injection, assigned: [] }
+  pod.spec.securityContext = { ...pod.spec.securityContext, runAsUser: user }
+  return {
+    injection: injectAsResolved(pod, resolved, context),
+    assigned: [userIsAssigned(injection)],
+  }
+}
+
+/** Without its pin where that is not resolved. A template has fewer fields than its pods, so their hashes differ always. */
+function injectAsResolved(pod: Pod, resolved: ResolvedPin | undefined, context: InjectionContext) {
   if (resolved === undefined) {
     delete pod.metadata.labels?.[KEY.restore]
     return inject(pod, context)

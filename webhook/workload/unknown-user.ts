@@ -19,3 +19,8 @@ export function nameUser(refusal: UnknownUserRefusal, pods: readonly RunningPod[
     `the template does not say the user of container "${container}": ${container} runs as ${who} in pod ${pod.name}; add ${KEY.runAs}: "${who}" to the annotations of the pod template`,
   )
 }
+
+/** The warning where the cluster gives users to pods that say none. */
+export function userIsAssigned({ container }: UnknownUserRefusal): string {
+  return `the template does not say the user of container "${container}": OpenShift gives each pod one of this Namespace's range, except under constraints that leave it open, such as anyuid: there say ${KEY.runAs}: "uid:gid", or pods are refused`
+}

@@ -21,6 +21,9 @@ const LIST = `
     annotations:
       holdfast.dev/policy: "backup: {within: 30s}"
 - {kind: Namespace, metadata: {name: plain}}
+- {kind: Namespace, metadata: {name: range, annotations: {openshift.io/sa.scc.uid-range: 1000680000/10000}}}
+- {kind: Namespace, metadata: {name: span, annotations: {openshift.io/sa.scc.uid-range: 1000680000-1000689999}}}
+- {kind: Namespace, metadata: {name: odd, annotations: {openshift.io/sa.scc.uid-range: any}}}
 `
 
 async function factsOf(text: string, namespace: string) {
@@ -38,6 +41,13 @@ describe('Namespaces in a file', () => {
     expect(await factsOf(LIST, 'plain')).toEqual({ restricted: false })
     expect(await factsOf(LIST, 'elsewhere')).toEqual({ restricted: false })
     expect(await factsOf('', 'shop')).toEqual({ restricted: false })
+  })
+
+  it('are known by the users that OpenShift gives to their pods', async () => {
+    const given = { restricted: false, assignedUser: 1_000_680_000 }
+    expect(await factsOf(LIST, 'range')).toEqual(given)
+    expect(await factsOf(LIST, 'span')).toEqual(given)
+    expect(await factsOf(LIST, 'odd')).toEqual({ restricted: false })
   })
 
   it.each(['a: [', '{kind: Namespace}', '- {kind: Pod, metadata: {name: x}}', '- 5'])(
