@@ -33,7 +33,6 @@ export const KEY = {
   runAs: 'holdfast.dev/run-as',
   backup: 'holdfast.dev/backup',
   policy: 'holdfast.dev/policy',
-  budget: 'holdfast.dev/budget',
   injected: 'holdfast.dev/injected',
   lastVersion: 'holdfast.dev/last-version',
   lastBackup: 'holdfast.dev/last-backup',

@@ -3,10 +3,9 @@ import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { parseDefaults } from '../../shared/declaration/policy.ts'
 import { readConfig } from '../../webhook/config.ts'
-import type { ControllerFacts } from '../../webhook/controller/controller.ts'
-import { registerController } from '../../webhook/serve/controller-metrics.ts'
-import { createMetrics } from '../../webhook/serve/metrics.ts'
+import { TROUBLES } from '../../webhook/controller/reasons.ts'
 import { runTool } from '../support/cluster-tools.ts'
+import { serviceMetrics } from '../support/service-metrics.ts'
 import {
   BASE,
   CHART,
@@ -53,14 +52,6 @@ function container(manifests: readonly Manifest[] = rendered): Manifest {
 function environment(manifests?: readonly Manifest[]): Record<string, string | undefined> {
   const variables = container(manifests).env as { name: string; value?: string }[]
   return Object.fromEntries(variables.map(({ name, value }) => [name, value]))
-}
-
-const NOTHING_YET: ControllerFacts = {
-  pods: new Map(),
-  lagSeconds: 0,
-  reports: 0,
-  writes: 0,
-  waiting: 0,
 }
 
 describe('the two ways to install', () => {
@@ -255,10 +246,11 @@ describe('the values', () => {
     const rules = the('PrometheusRule', manifests).spec.groups[0].rules as { expr: string }[]
     const named = rules.flatMap(({ expr }) => expr.match(/holdfast_\w+/g) ?? [])
     expect(named.length).toBeGreaterThan(1)
-    const { registry } = createMetrics()
-    registerController(registry, () => NOTHING_YET)
-    const served = await registry.getMetricsAsJSON()
-    expect(served.map(({ name }) => name)).toEqual(expect.arrayContaining(named))
+    expect(await serviceMetrics()).toEqual(expect.arrayContaining(named))
+    const counted = rules.flatMap(
+      ({ expr }) => /reason=~"([^"]*)"/.exec(expr)?.[1]?.split('|') ?? [],
+    )
+    expect(counted.toSorted()).toEqual([...TROUBLES, 'NotInjected'].toSorted())
     expect(the('ServiceMonitor', manifests).spec.endpoints[0].path).toBe('/metrics')
   })
 })

@@ -1,6 +1,7 @@
 /** Pure: what an agent's report says of its pod, as the condition `holdfast.dev/Protected`. */
 import type { Report } from '../../shared/service-contract.ts'
 import type { ProtectedCondition } from './pod-facts.ts'
+import type { ConditionReason } from './reasons.ts'
 import { toSecond, unshippedWords, type Unshipped } from './unshipped.ts'
 
 export const CONDITION = 'holdfast.dev/Protected'
@@ -11,7 +12,7 @@ export interface HeardReport {
   readonly at: Date
 }
 
-type Verdict = Omit<ProtectedCondition, 'since' | 'heardAt'>
+type Verdict = Pick<ProtectedCondition, 'status' | 'message'> & { readonly reason: ConditionReason }
 
 /** A report can be half a minute old before the next one comes, and a commit takes its time: later than this is late. */
 const LAG_MARGIN_SECONDS = 30
@@ -105,12 +106,12 @@ function newest({ lastVersion, lastComplete }: Report): string {
   return `v${lastVersion} is the newest version${lastComplete ? '' : ', and partial'}`
 }
 
-function no(reason: string, message: string): Verdict {
+function no(reason: ConditionReason, message: string): Verdict {
   return { status: 'False', reason, message }
 }
 
 /** By the words that a store's refusals are told in. */
-function reasonOf(problem: string): string {
+function reasonOf(problem: string): ConditionReason {
   if (/credentials/.test(problem)) return 'AccessDenied'
   if (/try again later/.test(problem)) return 'StoreUnreachable'
   return 'NotShipping'

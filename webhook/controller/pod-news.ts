@@ -2,6 +2,7 @@
 import { KEY } from '../../shared/sidecar-contract.ts'
 import type { EventSubject } from './events.ts'
 import type { PodFacts, PodRef } from './pod-facts.ts'
+import type { EventReason } from './reasons.ts'
 import type { Told } from './told.ts'
 import { readUnshipped, unshippedWords } from './unshipped.ts'
 
@@ -57,7 +58,7 @@ function pinnedImages(pod: PodFacts): News[] {
   })
 }
 
-function ofPod(pod: PodFacts, type: Told['type'], reason: string, note: string): News {
+function ofPod(pod: PodFacts, type: Told['type'], reason: EventReason, note: string): News {
   return {
     subject: { pod, owner: null },
     told: { type, action: 'Restore', reason, note, once: note },
@@ -68,7 +69,7 @@ function news(
   pod: EndedPod,
   type: Told['type'],
   action: string,
-  reason: string,
+  reason: EventReason,
   note: string,
   once: string,
 ): News {

@@ -3,30 +3,17 @@ import type { Report } from '../../shared/service-contract.ts'
 import { KEY } from '../../shared/sidecar-contract.ts'
 import { backupMark, restoredMark } from './marks.ts'
 import type { PodFacts, ProtectedCondition } from './pod-facts.ts'
+import { TROUBLES, type EventReason, type Trouble } from './reasons.ts'
 
 export interface Told {
   readonly type: 'Normal' | 'Warning'
-  /** CamelCase, what happened. */
-  readonly reason: string
+  readonly reason: EventReason
   /** CamelCase, what Holdfast was at. */
   readonly action: string
   readonly note: string
   /** Equal for the same thing told again, whichever replica tells it: of these only the first becomes an Event. */
   readonly once: string
 }
-
-/** What begins to be the case, and is worth an Event; the others are ordinary steps of a start or an end. */
-const WORTH_TELLING = new Set([
-  'AppFrozen',
-  'AccessDenied',
-  'StoreUnreachable',
-  'NotShipping',
-  'Superseded',
-  'Unfenced',
-  'Holding',
-  'Partial',
-  'Lagging',
-])
 
 /** @param before what the pod says of itself until then. */
 export function transitionOf(
@@ -35,9 +22,13 @@ export function transitionOf(
 ): Told[] {
   if (before?.reason === reason) return []
   const once = `${before?.reason ?? ''} ${before?.since ?? ''} ${reason}`
-  if (WORTH_TELLING.has(reason)) return [told('Warning', 'Replicate', reason, message, once)]
-  const isBack = reason === 'Protected' && WORTH_TELLING.has(before?.reason ?? '')
+  if (isTrouble(reason)) return [told('Warning', 'Replicate', reason, message, once)]
+  const isBack = reason === 'Protected' && isTrouble(before?.reason)
   return isBack ? [told('Normal', 'Replicate', reason, `protected again: ${message}`, once)] : []
+}
+
+function isTrouble(reason: string | undefined): reason is Trouble {
+  return (TROUBLES as readonly (string | undefined)[]).includes(reason)
 }
 
 /** @param pod as it stands before the report is written to it. */
@@ -68,7 +59,7 @@ function backup(answer: Report['backups'][number]): Told {
 function told(
   type: Told['type'],
   action: string,
-  reason: string,
+  reason: EventReason,
   note: string,
   once: string,
 ): Told {
