@@ -33,8 +33,9 @@ export interface ControlActions {
 
 export async function serveControl(path: string, actions: ControlActions): Promise<Server> {
   rmSync(path, { force: true })
+  const wait = new WaitAnswers(actions.status)
   const server = createServer((req, res) => {
-    void answer(req, res, actions)
+    void answer(req, res, actions, wait)
   })
   const mask = process.umask(0o177)
   await new Promise<void>((resolve, reject) => {
@@ -49,31 +50,54 @@ export async function serveControl(path: string, actions: ControlActions): Promi
 async function answer(
   req: IncomingMessage,
   res: ServerResponse,
-  { status, drain }: ControlActions,
+  { drain }: ControlActions,
+  wait: WaitAnswers,
 ): Promise<void> {
   if (req.method === 'POST' && req.url === '/drain') {
     drain()
     return void res.writeHead(204).end()
   }
   if (req.method !== 'GET' || req.url !== '/wait') return void res.writeHead(404).end()
-  await waitForReady(status)
-  const { ready } = status.facts
-  res.writeHead(ready ? 200 : 503, { 'content-type': 'text/plain' }).end(`${words(status.facts)}\n`)
+  await wait.give(res)
+}
+
+/**
+ * The same words come again only when their time is over: a start that is held is asked about for as long as that lasts,
+ * each time by a process of its own, in each pod that waits for the same store.
+ */
+class WaitAnswers {
+  readonly #status: Status
+  #said = ''
+
+  constructor(status: Status) {
+    this.#status = status
+  }
+
+  async give(res: ServerResponse): Promise<void> {
+    await this.#news()
+    const { facts } = this.#status
+    const said = words(facts)
+    res.writeHead(facts.ready ? 200 : 503, { 'content-type': 'text/plain' })
+    res.end(`${said}\n`, () => (this.#said = said))
+  }
+
+  async #news(): Promise<void> {
+    const status = this.#status
+    await status.until((facts) => this.#isNews(facts), AbortSignal.timeout(WAIT_MS))
+    if (status.facts.phase !== 'ended')
+      await status.until(({ ready }) => ready, AbortSignal.timeout(HOLD_WAIT_MS))
+  }
+
+  #isNews(facts: StatusFacts): boolean {
+    const { ready, phase, problem } = facts
+    if (ready || phase === 'ended') return true
+    return (phase === 'holding' || problem !== '') && words(facts) !== this.#said
+  }
 }
 
 /** What a start is at, or what keeps it from getting on. */
 function words({ ready, phase, reason, problem }: StatusFacts): string {
   return ready || phase === 'holding' || problem === '' ? reason : `${reason}: ${problem}`
-}
-
-async function waitForReady(status: Status): Promise<void> {
-  await status.until(hasNews, AbortSignal.timeout(WAIT_MS))
-  if (status.facts.phase !== 'ended')
-    await status.until((facts) => facts.ready, AbortSignal.timeout(HOLD_WAIT_MS))
-}
-
-function hasNews({ ready, phase, problem }: StatusFacts): boolean {
-  return ready || phase === 'holding' || phase === 'ended' || problem !== ''
 }
 
 /** Asks the agent of this container. Rejects when there is none. */
