@@ -4,10 +4,11 @@
  */
 import type { Clock } from '../../shared/clock.ts'
 import { UnreachableError } from '../../shared/object-store/object-store.ts'
-import { OverdueError, within } from '../leader/within.ts'
+import { OverdueError, within } from '../../shared/within.ts'
 import type { EventTeller } from './event-teller.ts'
 import type { PodFacts, PodRef } from './pod-facts.ts'
 import { newsOfEnd, type News } from './pod-news.ts'
+import { Turns } from './turns.ts'
 
 /** Whether the pod has closed its stream, whoever came after it. Throws what the store throws. */
 export type HasClosed = (pod: PodFacts) => Promise<boolean>
@@ -25,7 +26,8 @@ const SILENT_MS = 60_000
 
 export class EndedPods {
   readonly #seams: EndedPodsSeams
-  #turn: Promise<void> = Promise.resolve()
+  /** However many pods go at once, the store is asked of one at a time. */
+  readonly #turns = new Turns()
   #askAfterMs = -Infinity
 
   constructor(seams: EndedPodsSeams) {
@@ -37,8 +39,7 @@ export class EndedPods {
     const news = newsOfEnd(pod)
     if (news.length === 0) return
     if (pod.condition?.reason === 'Ended') return this.#seams.teller.tell(news, signal)
-    // One after the other, however many pods go at once.
-    this.#turn = this.#turn.then(() => this.#tellUnlessClosed(pod, news, signal))
+    void this.#turns.take(() => this.#tellUnlessClosed(pod, news, signal))
   }
 
   async #tellUnlessClosed(pod: PodFacts, news: News[], signal: AbortSignal): Promise<void> {

@@ -8,6 +8,7 @@ import type { KeptPins } from '../admission/kept-pins.ts'
 import type { PinnedStream, PinResolver } from '../inject/pin-resolver.ts'
 import { Bounded } from './bounded.ts'
 import type { PodFacts } from './pod-facts.ts'
+import { Turns } from './turns.ts'
 
 export interface PinKeeperSeams {
   readonly kept: KeptPins
@@ -31,7 +32,8 @@ const MOST = 20_000
 export class PinKeeper {
   readonly #seams: PinKeeperSeams
   readonly #seen = new Bounded<string, AbortSignal>(MOST)
-  #turn: Promise<void> = Promise.resolve()
+  /** However many pods there are, the store is asked one thing at a time. */
+  readonly #turns = new Turns()
 
   constructor(seams: PinKeeperSeams) {
     this.#seams = seams
@@ -50,7 +52,7 @@ export class PinKeeper {
   async #keepAtLast(wanted: Wanted, signal: AbortSignal): Promise<void> {
     for (const backOff = new BackOff(FIRST_WAIT_MS); !signal.aborted;) {
       try {
-        return await this.#inTurn(() => this.#keep(wanted, signal))
+        return await this.#turns.take(() => this.#keep(wanted, signal))
       } catch (error) {
         // The version has been pruned since: nobody will ever know.
         if (error instanceof NotFoundError) return
@@ -58,13 +60,6 @@ export class PinKeeper {
       }
       await this.#seams.clock.sleep(backOff.nextMs(), signal)
     }
-  }
-
-  /** One after the other, however many pods there are. */
-  #inTurn(work: () => Promise<void>): Promise<void> {
-    const done = this.#turn.then(work)
-    this.#turn = done.catch(() => undefined)
-    return done
   }
 
   async #keep(wanted: Wanted, signal: AbortSignal): Promise<void> {

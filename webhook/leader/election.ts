@@ -4,10 +4,10 @@
  */
 import { setMaxListeners } from 'node:events'
 import type { Clock } from '../../shared/clock.ts'
+import { within } from '../../shared/within.ts'
 import { ConflictError, MissingObjectError } from '../kubernetes/cluster-error.ts'
 import type { Lease, LeaseStore, StoredLease } from './lease.ts'
 import { heldBy, isFree, released, see, type SeenLease } from './lease-move.ts'
-import { within } from './within.ts'
 
 /** A leader that could not renew for so long stops: 5 s before anybody else may begin. */
 const RENEW_DEADLINE_MS = 10_000

@@ -1,5 +1,5 @@
-import type { Clock } from '../../shared/clock.ts'
-import { HoldfastError } from '../../shared/errors.ts'
+import type { Clock } from './clock.ts'
+import { HoldfastError } from './errors.ts'
 
 /** It did not end in its time. Whether it will yet have an effect is not known. */
 export class OverdueError extends HoldfastError {}
