@@ -5,12 +5,12 @@ import { kubectl } from './installed.ts'
 import { admissionTimes, shareBelow } from './support/admission-times.ts'
 import { installHoldfast, isInstalled, newAppNamespace, SYSTEM } from './support/holdfast.ts'
 import { apply, read, until } from './support/objects.ts'
-import { isReady, killContainers, SIDECAR, statusOf } from './support/pods.ts'
+import { conditionOf, isReady, killContainers, SIDECAR, statusOf } from './support/pods.ts'
 import { deployment, IDLE, template } from './support/workloads.ts'
 
 /** Replicas of one Deployment: each takes a slot, after those that are taken. */
 const REPLICAS = 6
-/** As many as the machine carries: a hundred on one that has eight cores. */
+/** As many as the machine has room for: each sidecar asks for 20 thousandths of a core, so two cores have room for 90. */
 const APPS = Math.ceil(Number(process.env['ROLLOUT_PODS'] ?? 12) / REPLICAS)
 const PODS = APPS * REPLICAS
 const PATIENCE_PER_POD_MS = 15_000
@@ -21,6 +21,13 @@ beforeAll(async () => {
   await installHoldfast()
   namespace = newAppNamespace()
 })
+
+/** Throws what the scheduler says where there is no room. */
+function isPlaced(pod: Manifest): boolean {
+  const scheduled = conditionOf(pod, 'PodScheduled')
+  if (scheduled?.status === 'False') throw new Error(scheduled.message)
+  return scheduled?.status === 'True'
+}
 
 const replicasOfService = (): Manifest[] =>
   read('-n', SYSTEM, 'pods', '-l', 'app.kubernetes.io/name=holdfast').items
@@ -63,6 +70,7 @@ it(`${PODS} pods are rolled while replicas are killed in turns and the authority
   const ready = (not: ReadonlySet<string>) =>
     until(`${PODS} ready pods`, () => allReady(not), PODS * PATIENCE_PER_POD_MS)
   apply(...apps.map((app) => deployment(app, template(app.name, IDLE), { replicas: REPLICAS })))
+  await until(`${PODS} pods have a place`, () => all().length === PODS && all().every(isPlaced))
   const before = await ready(new Set())
   const timesBefore = admissionTimes()
   const served = certificate()

@@ -22,9 +22,14 @@ export async function readyPod(app: Named, not?: string): Promise<Manifest> {
   )
 }
 
-export function isReady(pod: Manifest): boolean {
+/** Undefined where there is none. */
+export function conditionOf(pod: Manifest, type: string): Manifest {
   const conditions = (pod.status.conditions ?? []) as Manifest[]
-  return conditions.some(({ type, status }) => type === 'Ready' && status === 'True')
+  return conditions.find((condition) => condition.type === type)
+}
+
+export function isReady(pod: Manifest): boolean {
+  return conditionOf(pod, 'Ready')?.status === 'True'
 }
 
 export function exec(pod: Manifest, container: string, ...command: readonly string[]): string {
@@ -34,8 +39,7 @@ export function exec(pod: Manifest, container: string, ...command: readonly stri
 
 /** The condition that Holdfast keeps on a pod; undefined where there is none. */
 export function protectedCondition(pod: Manifest): Manifest {
-  const conditions = (pod.status.conditions ?? []) as Manifest[]
-  return conditions.find(({ type }) => type === 'holdfast.dev/Protected')
+  return conditionOf(pod, 'holdfast.dev/Protected')
 }
 
 /** Number of the newest version, as the pod's annotation tells it; 0: it tells none. */
