@@ -15,7 +15,8 @@ const APPS = Math.ceil(Number(process.env['ROLLOUT_PODS'] ?? 12) / REPLICAS)
 const PODS = APPS * REPLICAS
 const PATIENCE_PER_POD_MS = 15_000
 /** Twice they are all made, and the service's replicas are killed beside that. */
-const TIMEOUT_MS = 2 * PODS * PATIENCE_PER_POD_MS + 300_000
+const timeout = 2 * PODS * PATIENCE_PER_POD_MS + 300_000
+const NAME = `${PODS} pods are rolled while replicas are killed in turns and the authority changes`
 
 let namespace: string
 
@@ -53,53 +54,49 @@ async function killOne(index: number): Promise<void> {
   )
 }
 
-it(
-  `${PODS} pods are rolled while replicas are killed in turns and the authority changes`,
-  async ({ task }) => {
-    const apps = Array.from({ length: APPS }, (_, index) => ({
-      namespace,
-      name: `many-${index}`,
-    }))
-    const all = () => read('-n', namespace, 'pods').items as Manifest[]
-    const allReady = (not: ReadonlySet<string>) => {
-      const pods = all().filter((pod) => pod.metadata.deletionTimestamp === undefined)
-      return (
-        pods.length === PODS &&
-        pods.every((pod) => isReady(pod) && !not.has(pod.metadata.uid)) &&
-        pods
-      )
-    }
-    const ready = (not: ReadonlySet<string>) =>
-      until(`${PODS} ready pods`, () => allReady(not), PODS * PATIENCE_PER_POD_MS)
-    apply(...apps.map((app) => deployment(app, template(app.name, IDLE), { replicas: REPLICAS })))
-    await until(`${PODS} pods have a place`, () => all().length === PODS && all().every(isPlaced))
-    const before = await ready(new Set())
-    const timesBefore = admissionTimes()
-    const served = certificate()
-
-    const began = Date.now()
-    kubectl('-n', namespace, 'rollout', 'restart', 'deployment')
-    // Without the key of its authority the service has to make another one.
-    const withoutKey = [{ op: 'remove', path: '/data/ca.key' }]
-    kubectl(
-      '-n',
-      SYSTEM,
-      'patch',
-      'secret',
-      'holdfast-webhook-tls',
-      '--type=json',
-      '-p',
-      JSON.stringify(withoutKey),
+it(NAME, { timeout }, async ({ task }) => {
+  const apps = Array.from({ length: APPS }, (_, index) => ({
+    namespace,
+    name: `many-${index}`,
+  }))
+  const all = () => read('-n', namespace, 'pods').items as Manifest[]
+  const allReady = (not: ReadonlySet<string>) => {
+    const pods = all().filter((pod) => pod.metadata.deletionTimestamp === undefined)
+    return (
+      pods.length === PODS &&
+      pods.every((pod) => isReady(pod) && !not.has(pod.metadata.uid)) &&
+      pods
     )
-    for (const index of [0, 1]) await killOne(index)
-    const after = await ready(new Set(before.map((pod) => pod.metadata.uid as string)))
-    const seconds = (Date.now() - began) / 1000
-    for (const pod of after)
-      expect((pod.spec.initContainers as Manifest[]).map(({ name }) => name)).toEqual([SIDECAR])
-    await until('another certificate is served', () => certificate() !== served)
-    await isInstalled()
-    const { calls, seconds: p99 } = shareBelow(timesBefore, admissionTimes(), 0.99)
-    task.meta.saw = `${PODS} pods rolled in ${seconds.toFixed(0)} s; ${calls} admissions, p99 at most ${p99 * 1000} ms`
-  },
-  TIMEOUT_MS,
-)
+  }
+  const ready = (not: ReadonlySet<string>) =>
+    until(`${PODS} ready pods`, () => allReady(not), PODS * PATIENCE_PER_POD_MS)
+  apply(...apps.map((app) => deployment(app, template(app.name, IDLE), { replicas: REPLICAS })))
+  await until(`${PODS} pods have a place`, () => all().length === PODS && all().every(isPlaced))
+  const before = await ready(new Set())
+  const timesBefore = admissionTimes()
+  const served = certificate()
+
+  const began = Date.now()
+  kubectl('-n', namespace, 'rollout', 'restart', 'deployment')
+  // Without the key of its authority the service has to make another one.
+  const withoutKey = [{ op: 'remove', path: '/data/ca.key' }]
+  kubectl(
+    '-n',
+    SYSTEM,
+    'patch',
+    'secret',
+    'holdfast-webhook-tls',
+    '--type=json',
+    '-p',
+    JSON.stringify(withoutKey),
+  )
+  for (const index of [0, 1]) await killOne(index)
+  const after = await ready(new Set(before.map((pod) => pod.metadata.uid as string)))
+  const seconds = (Date.now() - began) / 1000
+  for (const pod of after)
+    expect((pod.spec.initContainers as Manifest[]).map(({ name }) => name)).toEqual([SIDECAR])
+  await until('another certificate is served', () => certificate() !== served)
+  await isInstalled()
+  const { calls, seconds: p99 } = shareBelow(timesBefore, admissionTimes(), 0.99)
+  task.meta.saw = `${PODS} pods rolled in ${seconds.toFixed(0)} s; ${calls} admissions, p99 at most ${p99 * 1000} ms`
+})
