@@ -18,6 +18,7 @@ import type { Context, PodStateOf, StepName } from './session/context.ts'
 import { newWriter } from './session/identity.ts'
 import { LogWriter } from './session/log-writer.ts'
 import type { LetGoNote } from './session/let-go-note.ts'
+import { tellSilence } from './session/silent-store.ts'
 import { searchSlots, type Claim, type NextClaim } from './session/slots.ts'
 import type { Status } from './session/status.ts'
 import { AttributeTools } from './volume/attribute-tools.ts'
@@ -47,15 +48,13 @@ export async function compose(config: AgentConfig, surroundings: Surroundings): 
   const { assignment, pod } = config
   const { status, stopping } = surroundings
   const store = await openStore(assignment.store)
+  const layout = layoutOfAssignment(assignment, config.rootDir)
+  const state = new AppState(layout, systemClock, new AttributeTools())
   const patience: Patience = {
     clock: systemClock,
     signal: surroundings.givingUp,
-    onRetry: (error) => {
-      status.set({ problem: error.message })
-    },
+    onRetry: (error) => tellSilence(status, state, error),
   }
-  const layout = layoutOfAssignment(assignment, config.rootDir)
-  const state = new AppState(layout, systemClock, new AttributeTools())
   const podState = podStateOf(surroundings)
   const common = {
     store,

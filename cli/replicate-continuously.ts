@@ -6,6 +6,7 @@ import type { TakeCapture } from '../agent/session/committer.ts'
 import type { Context } from '../agent/session/context.ts'
 import { join } from '../agent/session/join.ts'
 import { Replicator } from '../agent/session/replicator.ts'
+import { tellSilence } from '../agent/session/silent-store.ts'
 import { systemClock } from '../shared/clock.ts'
 import { HoldfastError } from '../shared/errors.ts'
 import { openStore } from '../shared/object-store/open-store.ts'
@@ -64,7 +65,7 @@ async function begin(
   const patience = {
     clock: systemClock,
     signal: giveUp,
-    onRetry: (error: Error) => context.status.set({ problem: error.message }),
+    onRetry: (error: Error) => tellSilence(context.status, context.state, error),
   }
   const repository = { store: await openStore(options.store), patience }
   const context: Context = replicaContext(options, repository, surroundings)

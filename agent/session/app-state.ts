@@ -54,7 +54,7 @@ export class AppState {
   scanMs = 0
   /** Monotonic time of the last survey of the whole. */
   surveyedAllMs = -Infinity
-  /** Bytes of the files that the last picture had to read. */
+  /** Bytes of the files that the last picture had to read, until it is applied. */
   pendingBytes = 0
   /** The sentence that says why the volume is not committed now; undefined when it is. */
   whyNot: string | undefined
@@ -230,6 +230,7 @@ export class AppState {
         moveMoments(held, capture)
         this.#unapplied.take()
         this.#written.clear()
+        this.pendingBytes = 0
       },
     }
   }

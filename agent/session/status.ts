@@ -23,7 +23,7 @@ export interface StatusFacts {
   readonly lastCommittedAtMs: number
   /** Monotonic time since which something is known to be unshipped; undefined when all is shipped. */
   readonly unshippedSinceMs: number | undefined
-  /** Bytes of the files that the last look found changed and that are not durable yet. */
+  /** Bytes of the files that the last look found changed and that are not durable yet: while they wait, more may change. */
   readonly unshippedBytes: number
   /** What a person should know once: a request that was fulfilled before, a way back. */
   readonly note: string

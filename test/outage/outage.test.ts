@@ -118,9 +118,10 @@ test.each(['out', 'late in a commit'] as const)(
     const before = bytesInUse()
     for (let minute = 5; minute < 60; minute += 1) {
       await time.pass(MINUTE)
-      const { unshippedSinceMs = Infinity, problem, lastVersion } = app.agent.facts
+      const { unshippedSinceMs = Infinity, unshippedBytes, problem, lastVersion } = app.agent.facts
       expect(unshippedSinceMs - outMs).toBeLessThanOrEqual(6 * SECOND)
       expect([problem, lastVersion]).toEqual(['the store is out', last])
+      expect(unshippedBytes, 'what the body that waits has read').toBeGreaterThanOrEqual(64 * 1024)
     }
     const requests = store.askedMs.filter((ms) => ms > outMs).length
     expect(requests).toBeLessThanOrEqual(REQUESTS_IN_AN_HOUR)

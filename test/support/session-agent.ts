@@ -8,6 +8,7 @@ import { newWriter } from '../../agent/session/identity.ts'
 import { LogWriter } from '../../agent/session/log-writer.ts'
 import type { Replicator } from '../../agent/session/replicator.ts'
 import { runSession } from '../../agent/session/session.ts'
+import { tellSilence } from '../../agent/session/silent-store.ts'
 import type { StatusFacts } from '../../agent/session/status.ts'
 import { Status } from '../../agent/session/status.ts'
 import type { Layout } from '../../agent/volume/layout.ts'
@@ -93,9 +94,7 @@ export class SessionAgent {
     const store = this.#mortal(options.store)
     const patience: Patience = {
       clock,
-      onRetry: ({ message }) => {
-        this.status.set({ problem: message })
-      },
+      onRetry: (error) => tellSilence(this.status, state, error),
     }
     const stream = { namespace: 'market', app, slot: '0' }
     const identity = newWriter({ name: 'shop-0', uid: pod, node: '' }, 0)

@@ -1,17 +1,17 @@
 /** What is not durable yet, in the words of the condition: people read them, and so does whoever leads when the pod is gone. */
 
 export interface Unshipped {
-  /** 0: not known yet. */
+  /** What the agent saw when it last looked; 0: not known yet. */
   readonly bytes: number
   /** Since when, RFC 3339 to the second. */
   readonly since: string
 }
 
 const WORDS =
-  /(?:(\d+) bytes|changes of unknown size) unshipped since (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)$/
+  /(?:at least (\d+) bytes|changes of unknown size) unshipped since (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)$/
 
 export function unshippedWords({ bytes, since }: Unshipped): string {
-  const size = bytes === 0 ? 'changes of unknown size' : `${bytes} bytes`
+  const size = bytes === 0 ? 'changes of unknown size' : `at least ${bytes} bytes`
   return `${size} unshipped since ${since}`
 }
 

@@ -27,7 +27,7 @@ describe('the condition', () => {
       { lagSeconds: 4, unshippedBytes: 12 },
       'True',
       'Protected',
-      'v43 is the newest version; 12 bytes unshipped since 2026-11-20T14:14:56Z',
+      'v43 is the newest version; at least 12 bytes unshipped since 2026-11-20T14:14:56Z',
     ],
     [
       'it starts',
@@ -126,7 +126,7 @@ describe('the condition', () => {
       { phase: 'ended', lagSeconds: 60, unshippedBytes: 7 },
       'False',
       'Ended',
-      'the agent has ended before everything was shipped; 7 bytes unshipped since 2026-11-20T14:14:00Z',
+      'the agent has ended before everything was shipped; at least 7 bytes unshipped since 2026-11-20T14:14:00Z',
     ],
   ] as const)('when %s', (_case, parts, status, reason, message) => {
     const condition = conditionOf({ report: report(parts), at: AT }, WITHIN_MS, null)
