@@ -156,9 +156,11 @@ function lead(
     identity: `${config.podName}_${randomUUID()}`,
     clock: systemClock,
     onError: (error) => log.warn({ err: error }, 'leader election'),
-    lead: async (signal) => {
+    watchedTo: () => controller.watchedTo(),
+    lead: async (signal, watchedTo) => {
       log.info('leading')
-      await Promise.all([rotate(cluster, config, log, signal), controller.lead(signal)])
+      const watching = controller.lead(signal, watchedTo)
+      await Promise.all([rotate(cluster, config, log, signal), watching])
       log.info('leading no longer')
     },
   })

@@ -176,6 +176,7 @@ describe('the watch', () => {
 })
 
 function wordsOf(change: PodChange): string {
+  if (change.kind === 'reached') return 'reached'
   if (change.kind !== 'all') return `${change.kind} ${change.pod.name}`
   const ours = change.pods.filter(
     ({ namespace, name }) => namespace === NAMESPACE && name.startsWith('watched'),

@@ -117,13 +117,15 @@ describe('a Lease', () => {
       acquiredAt: '2026-01-02T03:04:05.000006Z',
       renewedAt: '2026-01-02T03:04:06.000007Z',
       transitions: 0,
+      watchedTo: null,
     }
     expect(await store.read(signal)).toBeUndefined()
     const created = await store.create(lease, signal)
     expect(created).toMatchObject(lease)
     await expect(store.create(lease, signal)).rejects.toThrow(ConflictError)
-    const released = await store.replace(created, { ...lease, holder: null }, signal)
-    expect(released.holder).toBeNull()
+    const left = { ...lease, holder: null, watchedTo: '812' }
+    const released = await store.replace(created, left, signal)
+    expect(released).toMatchObject({ holder: null, watchedTo: '812' })
     expect(released.resourceVersion).not.toBe(created.resourceVersion)
     await expect(store.replace(created, lease, signal)).rejects.toThrow(ConflictError)
     expect(await store.read(signal)).toEqual(released)

@@ -38,8 +38,10 @@ export interface ControllerFacts extends ReportCounts {
 export interface Controller {
   readonly agents: AgentsApi
   facts(): ControllerFacts
-  /** What one replica does for all, until the signal aborts. */
-  lead(signal: AbortSignal): Promise<void>
+  /** What one replica does for all, until the signal aborts. `watchedTo` is how far those before have come. */
+  lead(signal: AbortSignal, watchedTo: string | null): Promise<void>
+  /** How far this one has come while it leads; null: no further than those before. */
+  watchedTo(): string | null
   /** Writes what agents have said, as far as there is time. */
   close(): Promise<void>
 }
@@ -88,7 +90,8 @@ export function openController(ports: ControllerPorts, clock: Clock, log: Logger
       lagSeconds: watch.lagSeconds(),
       ...reports.counts,
     }),
-    lead: (signal) => watch.run(signal),
+    lead: (signal, watchedTo) => watch.run(signal, watchedTo),
+    watchedTo: () => watch.watchedTo,
     close: () => reports.close(),
   }
 }

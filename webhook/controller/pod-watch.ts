@@ -1,5 +1,6 @@
 /** The leader's eye on all pods that Holdfast has to do with: what nobody reports is seen here. */
 import type { Clock } from '../../shared/clock.ts'
+import { BackOff } from '../../shared/patience.ts'
 import { EndedPods, type HasClosed } from './ended-pods.ts'
 import { EventTeller } from './event-teller.ts'
 import type { Events } from './events.ts'
@@ -7,6 +8,7 @@ import type { PodFacts, PodRef } from './pod-facts.ts'
 import type { PodChange, PodFeed } from './pod-feed.ts'
 import { newsOfPod, type News } from './pod-news.ts'
 import { readUnshipped } from './unshipped.ts'
+import { WatchedTo } from './watched-to.ts'
 
 export interface PodWatchSeams {
   readonly feed: PodFeed
@@ -22,12 +24,14 @@ export interface PodWatchSeams {
 
 /** An agent's last report may still wait to be written when its pod's containers have ended. */
 const LAST_WORD_MS = 15_000
+const FIRST_WAIT_MS = 500
 
 export class PodWatch {
   readonly #seams: PodWatchSeams
   readonly #pods = new Map<string, PodFacts>()
   readonly #teller: EventTeller
   readonly #ended: EndedPods
+  #watchedTo: WatchedTo | null = null
 
   constructor(seams: PodWatchSeams) {
     this.#seams = seams
@@ -35,14 +39,28 @@ export class PodWatch {
     this.#ended = new EndedPods({ ...seams, teller: this.#teller })
   }
 
-  /** Resolves soon after the signal aborts. */
-  async run(signal: AbortSignal): Promise<void> {
-    const { feed, onError } = this.#seams
+  /**
+   * Resolves soon after the signal aborts.
+   * @param since where an earlier watch, of whichever replica, had come to; null: there was none.
+   */
+  async run(signal: AbortSignal, since: string | null): Promise<void> {
+    const { feed, clock, onError } = this.#seams
+    const watchedTo = new WatchedTo(clock, since)
+    this.#watchedTo = since === null ? watchedTo : null
+    const lookedBack = this.#lookBack(since, signal).then(() => (this.#watchedTo = watchedTo))
     try {
-      for await (const change of feed.follow(signal, onError)) this.#take(change, signal)
+      for await (const change of feed.follow(signal, onError))
+        if (change.kind === 'reached') watchedTo.see(change.version)
+        else this.#take(change, signal)
     } finally {
       this.#pods.clear()
+      await lookedBack
     }
+  }
+
+  /** Null: no further than those before. */
+  get watchedTo(): string | null {
+    return this.#watchedTo?.version ?? null
   }
 
   /** How many pods stand how, by the reason of their condition. */
@@ -65,7 +83,22 @@ export class PodWatch {
     return Math.max(0, ...lags)
   }
 
-  #take(change: PodChange, signal: AbortSignal): void {
+  /** Nobody watched between two leaders. */
+  async #lookBack(since: string | null, signal: AbortSignal): Promise<void> {
+    const { feed, clock, onError } = this.#seams
+    if (since === null) return
+    for (const backOff = new BackOff(FIRST_WAIT_MS); !signal.aborted;) {
+      try {
+        for await (const pod of feed.goneSince(since, signal)) this.#ended.tell(pod, signal)
+        return
+      } catch (error) {
+        onError(error)
+        await clock.sleep(backOff.nextMs(), signal)
+      }
+    }
+  }
+
+  #take(change: Exclude<PodChange, { kind: 'reached' }>, signal: AbortSignal): void {
     switch (change.kind) {
       case 'all':
         return this.#takeAll(change.pods, signal)

@@ -6,8 +6,13 @@ import { MissingObjectError } from './cluster-error.ts'
 import { readObject } from './read-object.ts'
 import { LEASES } from './resources.ts'
 
+const WATCHED_TO = 'holdfast.dev/watched-to'
+
 const LeaseSchema = v.object({
-  metadata: v.object({ resourceVersion: v.string() }),
+  metadata: v.object({
+    resourceVersion: v.string(),
+    annotations: v.nullish(v.record(v.string(), v.string())),
+  }),
   spec: v.nullish(
     v.object({
       holderIdentity: v.nullish(v.string()),
@@ -51,6 +56,7 @@ function toLease(object: unknown): StoredLease {
     acquiredAt: spec?.acquireTime ?? '',
     renewedAt: spec?.renewTime ?? '',
     transitions: spec?.leaseTransitions ?? 0,
+    watchedTo: metadata.annotations?.[WATCHED_TO] ?? null,
   }
 }
 
@@ -58,7 +64,10 @@ function toObject(metadata: object, lease: Lease): object {
   return {
     apiVersion: `${LEASES.group}/${LEASES.version}`,
     kind: 'Lease',
-    metadata,
+    metadata: {
+      ...metadata,
+      ...(lease.watchedTo !== null && { annotations: { [WATCHED_TO]: lease.watchedTo } }),
+    },
     spec: {
       holderIdentity: lease.holder ?? '',
       leaseDurationSeconds: lease.durationSeconds,

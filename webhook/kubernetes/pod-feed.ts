@@ -18,6 +18,8 @@ import { PODS } from './resources.ts'
 const PAGE = '500'
 /** The API server ends a watch then, and it goes on from where it was. */
 const WATCH_SECONDS = '300'
+/** What is past comes at once; nothing says where it ends. */
+const LOOK_BACK_SECONDS = '20'
 const FIRST_WAIT_MS = 500
 const GONE = 410
 
@@ -38,12 +40,14 @@ export function podFeed(api: ClusterApi, clock: Clock): PodFeed {
             const listed = await listAll(api, signal)
             yield { kind: 'all', pods: listed.pods }
             version = listed.version
+            yield { kind: 'reached', version }
           }
-          for await (const line of watchFrom(api, version, signal)) {
+          for await (const line of watchFrom(api, version, WATCH_SECONDS, signal)) {
             const { change, version: after } = changeOf(line)
             version = after
             backOff = new BackOff(FIRST_WAIT_MS)
             if (change !== undefined) yield change
+            yield { kind: 'reached', version }
           }
         } catch (error) {
           if (signal.aborted) return
@@ -52,6 +56,16 @@ export function podFeed(api: ClusterApi, clock: Clock): PodFeed {
           else onError(error)
           await clock.sleep(backOff.nextMs(), signal)
         }
+      }
+    },
+    async *goneSince(version, signal) {
+      try {
+        for await (const line of watchFrom(api, version, LOOK_BACK_SECONDS, signal)) {
+          const { change } = changeOf(line)
+          if (change?.kind === 'gone') yield change.pod
+        }
+      } catch (error) {
+        if (!(error instanceof ExpiredError) && !signal.aborted) throw error
       }
     },
   }
@@ -77,9 +91,10 @@ async function listAll(api: ClusterApi, signal: AbortSignal): Promise<Listed> {
 function watchFrom(
   api: ClusterApi,
   resourceVersion: string,
+  timeoutSeconds: string,
   signal: AbortSignal,
 ): AsyncIterable<WatchLine> {
-  const query = { resourceVersion, allowWatchBookmarks: 'true', timeoutSeconds: WATCH_SECONDS }
+  const query = { resourceVersion, allowWatchBookmarks: 'true', timeoutSeconds }
   return api.watch({ resource: PODS, query, signal })
 }
 

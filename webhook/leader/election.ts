@@ -22,8 +22,13 @@ export interface Candidate {
   /** Of this process alone, also among its own earlier lives. */
   readonly identity: string
   readonly clock: Clock
-  /** The leader's work. Ends soon after the signal aborts; where it ends before, the Lease is given back. */
-  readonly lead: (signal: AbortSignal) => Promise<void>
+  /**
+   * The leader's work. Ends soon after the signal aborts; where it ends before, the Lease is given back.
+   * @param watchedTo by those that led before.
+   */
+  readonly lead: (signal: AbortSignal, watchedTo: string | null) => Promise<void>
+  /** How far this one has watched while it leads; null: no further than those before. */
+  readonly watchedTo: () => string | null
   /** The Lease cannot be read or written (for the moment), or the work failed. */
   readonly onError: (error: unknown) => void
   /** Draws from [0, 1). */
@@ -80,7 +85,7 @@ class Contender {
     const term = new AbortController()
     setMaxListeners(0, term.signal)
     const workEnded = new AbortController()
-    const work = lead(term.signal)
+    const work = lead(term.signal, first.lease.watchedTo)
       .catch(onError)
       .finally(() => workEnded.abort())
     const held = await this.#renew(first, AbortSignal.any([this.#stop, workEnded.signal]))
@@ -136,8 +141,9 @@ class Contender {
   }
 
   #terms(before: StoredLease | undefined): Lease {
-    const { identity, clock } = this.#candidate
-    return heldBy(identity, before, clock.now())
+    const { identity, clock, watchedTo } = this.#candidate
+    const isOurs = before?.holder === identity
+    return heldBy(identity, before, clock.now(), isOurs ? watchedTo() : null)
   }
 
   /** Undefined where it failed, or took longer than `ms`. */

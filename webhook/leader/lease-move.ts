@@ -21,8 +21,16 @@ export function isFree({ lease, sinceMs }: SeenLease, self: string, nowMs: numbe
   return nowMs - sinceMs > lease.durationSeconds * 1000
 }
 
-/** @param before the Lease that it is written over; undefined: there is none yet. */
-export function heldBy(self: string, before: Lease | undefined, now: Date): Lease {
+/**
+ * @param before the Lease that it is written over; undefined: there is none yet.
+ * @param watchedTo by `self`; null: no further than before.
+ */
+export function heldBy(
+  self: string,
+  before: Lease | undefined,
+  now: Date,
+  watchedTo: string | null,
+): Lease {
   const time = microTime(now)
   const goesOn = before?.holder === self
   return {
@@ -31,6 +39,7 @@ export function heldBy(self: string, before: Lease | undefined, now: Date): Leas
     acquiredAt: goesOn ? before.acquiredAt : time,
     renewedAt: time,
     transitions: (before?.transitions ?? 0) + (before === undefined || goesOn ? 0 : 1),
+    watchedTo: watchedTo ?? before?.watchedTo ?? null,
   }
 }
 

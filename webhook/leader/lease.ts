@@ -9,6 +9,8 @@ export interface Lease {
   readonly renewedAt: string
   /** How often another became the holder. */
   readonly transitions: number
+  /** How far its holders have watched the cluster's pods (a resourceVersion); whoever leads next goes on from there. */
+  readonly watchedTo: string | null
 }
 
 export interface StoredLease extends Lease {

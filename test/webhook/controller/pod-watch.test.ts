@@ -16,6 +16,10 @@ class Watched {
   readonly told: string[] = []
   readonly notes: string[] = []
   readonly errors: unknown[] = []
+  /** Those that went before this one watched, and how often it was asked for them. */
+  goneBefore: PodFacts[] = []
+  readonly lookedBackTo: string[] = []
+  lookBackFault: () => Error | undefined = () => undefined
   fault: () => Error | undefined = () => undefined
   /** What the store says of pods, and how often it was asked. */
   hasClosed: HasClosed = () => Promise.resolve(false)
@@ -25,7 +29,7 @@ class Watched {
   readonly #changes: PodChange[] = []
   #wake = Promise.withResolvers<void>()
 
-  constructor() {
+  constructor(since: string | null = null) {
     const events: Events = {
       tell: async ({ pod, owner }, { reason, note }) => {
         const fault = this.fault()
@@ -34,7 +38,10 @@ class Watched {
         this.notes.push(note)
       },
     }
-    const feed: PodFeed = { follow: (signal) => this.#follow(signal) }
+    const feed: PodFeed = {
+      follow: (signal) => this.#follow(signal),
+      goneSince: (version) => this.#goneSince(version),
+    }
     const onError = (error: unknown) => this.errors.push(error)
     const hasClosed: HasClosed = (pod) => {
       this.asked += 1
@@ -42,13 +49,21 @@ class Watched {
     }
     const { clock } = this.time
     this.watch = new PodWatch({ feed, events, hasClosed, clock, onError, onStoreError: onError })
-    void this.watch.run(this.stop.signal)
+    void this.watch.run(this.stop.signal, since)
   }
 
   async happen(...changes: PodChange[]): Promise<void> {
     this.#changes.push(...changes)
     this.#wake.resolve()
     await this.time.pass(1000)
+  }
+
+  async *#goneSince(version: string): AsyncGenerator<PodFacts> {
+    this.lookedBackTo.push(version)
+    await this.time.clock.sleep(20_000)
+    const fault = this.lookBackFault()
+    if (fault !== undefined) throw fault
+    yield* this.goneBefore
   }
 
   async *#follow(signal: AbortSignal): AsyncGenerator<PodChange> {
@@ -60,7 +75,7 @@ class Watched {
   }
 }
 
-const UNSHIPPED = '12 bytes unshipped since 2026-11-20T14:14:56Z'
+const UNSHIPPED = 'at least 12 bytes unshipped since 2026-11-20T14:14:56Z'
 const condition = (parts: Partial<ProtectedCondition> = {}): ProtectedCondition => ({
   status: 'True',
   reason: 'Protected',
@@ -88,7 +103,7 @@ describe('a pod that goes', () => {
     const watched = new Watched()
     await watched.happen({ kind: 'all', pods: [behind] }, { kind: 'gone', pod: behind })
     expect(watched.told).toEqual(['StatefulSet shop-0 GoneUnshipped'])
-    expect(watched.notes[0]).toContain('12 bytes unshipped since 2026-11-20T14:14:56Z')
+    expect(watched.notes[0]).toContain('at least 12 bytes unshipped since 2026-11-20T14:14:56Z')
     expect(watched.notes[0]).toContain('reported last, at 2026-11-20T14:15:00Z')
   })
 
@@ -149,6 +164,48 @@ describe('a pod that goes', () => {
     await watched.time.pass(60_000)
     await watched.happen({ kind: 'gone', pod: { ...ended, uid: 'u2' } })
     expect(watched.told).toEqual(['StatefulSet shop-0 GoneUnshipped'])
+  })
+})
+
+describe('between two leaders', () => {
+  it('a pod that went with something unshipped is told of by the second', async () => {
+    const watched = new Watched('30')
+    watched.goneBefore = [behind, podFacts({ uid: 'u2', condition: condition() })]
+    await watched.happen({ kind: 'all', pods: [] })
+    await watched.time.pass(25_000)
+    expect(watched.told).toEqual(['StatefulSet shop-0 GoneUnshipped'])
+    expect(watched.lookedBackTo).toEqual(['30'])
+  })
+
+  it('what cannot be asked is asked again', async () => {
+    const watched = new Watched('30')
+    watched.goneBefore = [behind]
+    watched.lookBackFault = () =>
+      watched.lookedBackTo.length < 3 ? new ClusterUnreachableError('away') : undefined
+    await watched.time.pass(120_000)
+    expect(watched.told).toEqual(['StatefulSet shop-0 GoneUnshipped'])
+    expect(watched.errors).toHaveLength(2)
+  })
+
+  it('nothing is asked where nobody watched before', async () => {
+    const watched = new Watched()
+    await watched.time.pass(60_000)
+    expect(watched.lookedBackTo).toEqual([])
+  })
+
+  it('nobody begins after what may be untold yet', async () => {
+    const watched = new Watched('30')
+    const { watch } = watched
+    await watched.happen({ kind: 'all', pods: [] }, { kind: 'reached', version: '40' })
+    expect(watch.watchedTo, 'while it looks back').toBeNull()
+    await watched.time.pass(22_000)
+    expect(watch.watchedTo, 'at first').toBe('30')
+    await watched.time.pass(10_000)
+    expect(watch.watchedTo, 'after half a minute').toBe('40')
+    await watched.happen({ kind: 'reached', version: '50' })
+    expect(watch.watchedTo).toBe('40')
+    await watched.time.pass(30_000)
+    expect(watch.watchedTo).toBe('50')
   })
 })
 
@@ -231,7 +288,10 @@ it('counts pods by how they stand, and the lag of the last, until another leads'
   const watched = new Watched()
   const now = watched.time.clock.now().getTime()
   const since = `${new Date(now - 90_000).toISOString().slice(0, 19)}Z`
-  const lagging = condition({ reason: 'Lagging', message: `x; 5 bytes unshipped since ${since}` })
+  const lagging = condition({
+    reason: 'Lagging',
+    message: `x; at least 5 bytes unshipped since ${since}`,
+  })
   const pods = [
     podFacts({ uid: 'a', condition: condition() }),
     podFacts({ uid: 'b', condition: condition() }),

@@ -44,22 +44,24 @@ function answerWith(steps: Step[]): void {
 
 interface Followed {
   readonly said: string[]
+  readonly reached: string[]
   readonly errors: unknown[]
 }
 
 /** What was seen until `count` changes came. */
 async function follow(count: number): Promise<Followed> {
   const stop = new AbortController()
-  const followed: Followed = { said: [], errors: [] }
+  const followed: Followed = { said: [], reached: [], errors: [] }
   const onError = (error: unknown) => followed.errors.push(error)
   for await (const change of podFeed(server.api(), systemClock).follow(stop.signal, onError)) {
-    followed.said.push(wordsOf(change))
+    if (change.kind === 'reached') followed.reached.push(change.version)
+    else followed.said.push(wordsOf(change))
     if (followed.said.length === count) stop.abort()
   }
   return followed
 }
 
-function wordsOf(change: PodChange): string {
+function wordsOf(change: Exclude<PodChange, { kind: 'reached' }>): string {
   if (change.kind === 'all') return `all ${change.pods.map(({ name }) => name).join(' ')}`
   return `${change.kind} ${change.pod.name} ${change.pod.resourceVersion}`
 }
@@ -102,7 +104,9 @@ describe('the leader', () => {
       },
       { watch: [{ type: 'ADDED', object: pod('b', '41') }] },
     ])
-    expect((await follow(3)).said).toEqual(['all ', 'is a 11', 'is b 41'])
+    const { said, reached } = await follow(3)
+    expect(said).toEqual(['all ', 'is a 11', 'is b 41'])
+    expect(reached).toEqual(['10', '11', '40', '41'])
     expect(asked(server.seen.at(-1)!)).toContain('resourceVersion=40&')
   })
 
@@ -137,5 +141,42 @@ describe('the leader', () => {
       expect.any(ClusterUnreachableError),
       expect.any(ClusterUnreachableError),
     ])
+  })
+})
+
+async function goneSince(version: string): Promise<string[]> {
+  const { signal } = new AbortController()
+  const names: string[] = []
+  for await (const { name } of podFeed(server.api(), systemClock).goneSince(version, signal))
+    names.push(name)
+  return names
+}
+
+describe('who leads next', () => {
+  it('is told which pods went since then, and of nothing else', async () => {
+    const watch = [
+      { type: 'MODIFIED', object: pod('a', '31') },
+      { type: 'DELETED', object: pod('b', '32') },
+      { type: 'DELETED', object: pod('x', '33', {}) },
+      { type: 'BOOKMARK', object: { metadata: { resourceVersion: '40' } } },
+    ]
+    answerWith([{ watch, end: true }])
+    expect(await goneSince('30')).toEqual(['b'])
+    expect(server.seen.map(asked)).toEqual([
+      'resourceVersion=30&allowWatchBookmarks=true&timeoutSeconds=20&watch=true',
+    ])
+  })
+
+  it('is told of none where the API server remembers no longer', async () => {
+    answerWith([{ status: 410 }])
+    expect(await goneSince('30')).toEqual([])
+    const tooOld = { type: 'ERROR', object: { code: 410, message: 'too old' } }
+    answerWith([{ watch: [{ type: 'DELETED', object: pod('b', '32') }, tooOld] }])
+    expect(await goneSince('30')).toEqual(['b'])
+  })
+
+  it('hears that the API server is away', async () => {
+    answerWith([{ status: 503 }])
+    await expect(goneSince('30')).rejects.toThrow(ClusterUnreachableError)
   })
 })

@@ -12,6 +12,9 @@ class Replicas {
   readonly leading = new Set<string>()
   readonly errors: unknown[] = []
   readonly overlaps: string[] = []
+  /** How far each has come, and where those who led began. */
+  readonly watchedTo = new Map<string, string>()
+  readonly since: [string, string | null][] = []
   terms = 0
 
   constructor(seed = 1) {
@@ -27,7 +30,9 @@ class Replicas {
       clock: this.time.clock,
       random: () => this.random.next(),
       onError: (error) => this.errors.push(error),
-      lead: async (signal) => {
+      watchedTo: () => this.watchedTo.get(identity) ?? null,
+      lead: async (signal, since) => {
+        this.since.push([identity, since])
         for (const other of this.leading) this.overlaps.push(`${identity} began beside ${other}`)
         this.leading.add(identity)
         this.terms += 1
@@ -66,6 +71,28 @@ describe('two replicas', () => {
     expect(replicas.store.lease).toMatchObject({ holder: leader, transitions: 0 })
     expect(replicas.store.lease?.renewedAt).not.toBe(renewed)
     expect(replicas.errors).toEqual([])
+  })
+
+  it('go on from where the one before had come to', async () => {
+    const replicas = new Replicas()
+    const one = replicas.start('one')
+    await replicas.untilLeads('one')
+    replicas.start('two')
+    replicas.watchedTo.set('one', '40').set('two', '9')
+    await replicas.time.pass(10_000)
+    const closed = one.election.close()
+    await replicas.untilLeads('two')
+    await closed
+    replicas.watchedTo.delete('two')
+    await replicas.time.pass(10_000)
+    expect(replicas.since).toEqual([
+      ['one', null],
+      ['two', '40'],
+    ])
+    expect(replicas.store.lease?.watchedTo, 'nobody has come any further').toBe('40')
+    replicas.watchedTo.set('two', '50')
+    await replicas.time.pass(10_000)
+    expect(replicas.store.lease?.watchedTo).toBe('50')
   })
 
   it('hand over at once when the leader is stopped', async () => {
