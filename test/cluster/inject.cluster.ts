@@ -1,11 +1,12 @@
 /** What becomes of pods when they are created, with the installed webhook answering. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { MARK_NAME } from '../../agent/volume/layout.ts'
 import type { Manifest } from '../manifests/chart.ts'
 import { tryTool } from '../support/cluster-tools.ts'
 import { kubectl, refusal } from './installed.ts'
 import { installHoldfast, newAppNamespace } from './support/holdfast.ts'
 import { apply, find, read, until } from './support/objects.ts'
-import { exec, isReady, podsOf, readyPod, SIDECAR, statusOf } from './support/pods.ts'
+import { exec, isReady, podsOf, readyPod, SIDECAR } from './support/pods.ts'
 import { bare, deployment, IDLE, template, withEmptyDir, type Named } from './support/workloads.ts'
 
 let namespace: string
@@ -97,7 +98,11 @@ describe('a pod that asks', () => {
       const name = `user-${where.replaceAll(' ', '-')}`
       apply(bare(app(name), changed(name, { container, spec })))
       const pod = await readyPod(app(name))
-      expect(statusOf(pod, SIDECAR).user.linux.uid).toBe(uid)
+      exec(pod, 'app', 'sh', '-c', 'echo x > /data/file')
+      const owner = await until('the sidecar has written its mark', () =>
+        exec(pod, 'app', 'stat', '-c', '%u', `/data/${MARK_NAME}`).trim(),
+      )
+      expect(Number(owner)).toBe(uid)
     },
   )
 
