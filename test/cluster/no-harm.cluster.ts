@@ -83,20 +83,25 @@ describe('kubectl label on a live pod', () => {
   })
 })
 
+/** So that two seconds, which the kubelet of Kubernetes 1.36 takes, are told from three, which that of 1.30 takes. */
+function mostMissedMs(): number {
+  const { serverVersion } = JSON.parse(kubectl('version', '-o', 'json'))
+  return Number.parseInt(serverVersion.minor as string, 10) < 36 ? 3500 : 2500
+}
+
 describe('a sidecar that is killed', () => {
   /**
    * The kubelet looks for containers that started once a second, and probes them once a second: depending on where a
-   * pod falls between the two, it is missed for one second more or less. So two seconds are told from three.
+   * pod falls between the two, it is missed for one second more or less.
    */
   const PODS = 5
-  const LIMIT_MS = 2500
 
-  it('takes its pod out of the Service for two seconds', async ({ task }) => {
+  it('takes its pod out of the Service for two seconds, or three', async ({ task }) => {
     const missed: number[] = []
     for (let i = 0; i < PODS; i += 1) missed.push(await missedMs(app(`served-${i}`)))
     task.meta.saw = `endpoints missed each pod for ${missed.join(', ')} ms`
     const sorted = missed.toSorted((one, other) => one - other)
-    expect(sorted[Math.floor(PODS / 2)]).toBeLessThan(LIMIT_MS)
+    expect(sorted[Math.floor(PODS / 2)]).toBeLessThan(mostMissedMs())
   })
 })
 
