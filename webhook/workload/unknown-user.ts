@@ -22,5 +22,5 @@ export function nameUser(refusal: UnknownUserRefusal, pods: readonly RunningPod[
 
 /** The warning where the cluster gives users to pods that say none. */
 export function userIsAssigned({ container }: UnknownUserRefusal): string {
-  return `the template does not say the user of container "${container}": OpenShift gives each pod one of this Namespace's range, except under constraints that leave it open, such as anyuid: there say ${KEY.runAs}: "uid:gid", or pods are refused`
+  return `the template says no user for container "${container}": OpenShift gives its pods one, unless their constraint leaves it open (anyuid): add ${KEY.runAs}: "uid:gid" then, or pods are refused`
 }
