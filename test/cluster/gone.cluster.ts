@@ -2,7 +2,13 @@
 import { afterAll, beforeAll, beforeEach, inject, it } from 'vitest'
 import type { Manifest } from '../manifests/chart.ts'
 import { kubectl } from './installed.ts'
-import { installHoldfast, isInstalled, newAppNamespace, SYSTEM } from './support/holdfast.ts'
+import {
+  installHoldfast,
+  isInstalled,
+  newAppNamespace,
+  scaleService,
+  SYSTEM,
+} from './support/holdfast.ts'
 import { apply, read, until } from './support/objects.ts'
 import { exec, podsOf, protectedCondition, readyPod } from './support/pods.ts'
 import { moveGate } from './support/s3-gate.ts'
@@ -76,18 +82,14 @@ it('a pod that went while nobody led is told of by the next leader', async ({ ex
     () => BigInt(watchedTo() ?? '0') >= seen,
     PATIENCE_MS,
   )
-  scale(0)
+  scaleService(0)
   await until('nobody leads', () => read('-n', SYSTEM, 'pods').items.length === 0)
   remove(pod)
-  scale(2)
+  scaleService(2)
   await isInstalled()
   const { involvedObject } = await toldOf(pod)
   expect(involvedObject).toMatchObject({ kind: 'Pod', uid: pod.metadata.uid })
 })
-
-function scale(replicas: number): void {
-  kubectl('-n', SYSTEM, 'scale', 'deployment/holdfast-webhook', `--replicas=${replicas}`)
-}
 
 function watchedTo(): string | undefined {
   const { metadata } = read('-n', SYSTEM, 'lease', 'holdfast-webhook')

@@ -4,7 +4,7 @@ import { MARK_NAME } from '../../agent/volume/layout.ts'
 import type { Manifest } from '../manifests/chart.ts'
 import { tryTool } from '../support/cluster-tools.ts'
 import { kubectl, refusal } from './installed.ts'
-import { installHoldfast, newAppNamespace } from './support/holdfast.ts'
+import { installHoldfast, newAppNamespace, scaleService } from './support/holdfast.ts'
 import { apply, find, read, until } from './support/objects.ts'
 import { exec, isReady, podsOf, readyPod, SIDECAR } from './support/pods.ts'
 import { bare, deployment, IDLE, template, withEmptyDir, type Named } from './support/workloads.ts'
@@ -42,7 +42,7 @@ beforeAll(async () => {
 
 describe('a pod that does not ask for Holdfast', () => {
   afterAll(async () => {
-    kubectl('-n', 'holdfast-system', 'scale', 'deployment/holdfast-webhook', '--replicas=2')
+    scaleService(2)
     await installHoldfast()
   })
 
@@ -57,7 +57,7 @@ describe('a pod that does not ask for Holdfast', () => {
   })
 
   it('is not delayed with it down, while one that asks is refused', async ({ task }) => {
-    kubectl('-n', 'holdfast-system', 'scale', 'deployment/holdfast-webhook', '--replicas=0')
+    scaleService(0)
     await until('no replica is left', () => {
       const answer = refusal(
         bare(app('asks'), template('asks', IDLE)),

@@ -4,7 +4,7 @@ import type { Manifest } from '../manifests/chart.ts'
 import { tryTool } from '../support/cluster-tools.ts'
 import { kubectl } from './installed.ts'
 import { listen, writtenBy } from './support/acknowledged.ts'
-import { installHoldfast, newAppNamespace } from './support/holdfast.ts'
+import { installHoldfast, newAppNamespace, scaleService } from './support/holdfast.ts'
 import { watchEndpoint } from './support/endpoint-watch.ts'
 import { apply, find, read, until } from './support/objects.ts'
 import {
@@ -211,7 +211,7 @@ describe('a volume that is too small for its version', () => {
 
 describe('with Holdfast down', () => {
   afterAll(async () => {
-    kubectl('-n', 'holdfast-system', 'scale', 'deployment/holdfast-webhook', '--replicas=2')
+    scaleService(2)
     await installHoldfast()
   })
 
@@ -219,7 +219,7 @@ describe('with Holdfast down', () => {
     const of = app('abandoned')
     apply(deployment(of, writerTemplate(of.name)))
     const pod = await readyPod(of)
-    kubectl('-n', 'holdfast-system', 'scale', 'deployment/holdfast-webhook', '--replicas=0')
+    scaleService(0)
     await until('no replica is left', () => {
       const left = read('-n', 'holdfast-system', 'pods', '-l', 'app.kubernetes.io/name=holdfast')
       return left.items.length === 0

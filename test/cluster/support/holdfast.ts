@@ -45,6 +45,11 @@ export async function isInstalled(): Promise<void> {
   })
 }
 
+/** So many replicas are asked for; 0 takes the service down. */
+export function scaleService(replicas: number): void {
+  kubectl('-n', SYSTEM, 'scale', 'deployment/holdfast-webhook', `--replicas=${replicas}`)
+}
+
 /** With the Secret of its sidecars' credentials. */
 export function newAppNamespace(labels: Record<string, string> = {}): string {
   const name = `app-${randomBytes(4).toString('hex')}`

@@ -1,90 +1,11 @@
 /** What the leader tells of pods, each thing once, and what it counts. */
 import { describe, expect, it } from 'vitest'
 import { UnreachableError } from '../../../shared/object-store/object-store.ts'
-import type { HasClosed } from '../../../webhook/controller/ended-pods.ts'
-import type { Events } from '../../../webhook/controller/events.ts'
-import type { PodFacts, ProtectedCondition } from '../../../webhook/controller/pod-facts.ts'
-import type { PodChange, PodFeed } from '../../../webhook/controller/pod-feed.ts'
-import { PodWatch } from '../../../webhook/controller/pod-watch.ts'
+import type { PodFacts } from '../../../webhook/controller/pod-facts.ts'
 import { ClusterError, ClusterUnreachableError } from '../../../webhook/kubernetes/cluster-error.ts'
-import { VirtualTime } from '../../support/virtual-time.ts'
 import { podFacts } from './reports.ts'
+import { behind, condition, UNSHIPPED, Watched } from './watched.ts'
 
-/** A leader, with what it was told in place of a cluster. */
-class Watched {
-  readonly time = new VirtualTime()
-  readonly told: string[] = []
-  readonly notes: string[] = []
-  readonly errors: unknown[] = []
-  /** Those that went before this one watched, and how often it was asked for them. */
-  goneBefore: PodFacts[] = []
-  readonly lookedBackTo: string[] = []
-  lookBackFault: () => Error | undefined = () => undefined
-  fault: () => Error | undefined = () => undefined
-  /** What the store says of pods, and how often it was asked. */
-  hasClosed: HasClosed = () => Promise.resolve(false)
-  asked = 0
-  readonly watch: PodWatch
-  readonly stop = new AbortController()
-  readonly #changes: PodChange[] = []
-  #wake = Promise.withResolvers<void>()
-
-  constructor(since: string | null = null) {
-    const events: Events = {
-      tell: async ({ pod, owner }, { reason, note }) => {
-        const fault = this.fault()
-        if (fault !== undefined) throw fault
-        this.told.push(`${owner?.kind ?? 'Pod'} ${pod.name} ${reason}`)
-        this.notes.push(note)
-      },
-    }
-    const feed: PodFeed = {
-      follow: (signal) => this.#follow(signal),
-      goneSince: (version) => this.#goneSince(version),
-    }
-    const onError = (error: unknown) => this.errors.push(error)
-    const hasClosed: HasClosed = (pod) => {
-      this.asked += 1
-      return this.hasClosed(pod)
-    }
-    const { clock } = this.time
-    this.watch = new PodWatch({ feed, events, hasClosed, clock, onError, onStoreError: onError })
-    void this.watch.run(this.stop.signal, since)
-  }
-
-  async happen(...changes: PodChange[]): Promise<void> {
-    this.#changes.push(...changes)
-    this.#wake.resolve()
-    await this.time.pass(1000)
-  }
-
-  async *#goneSince(version: string): AsyncGenerator<PodFacts> {
-    this.lookedBackTo.push(version)
-    await this.time.clock.sleep(20_000)
-    const fault = this.lookBackFault()
-    if (fault !== undefined) throw fault
-    yield* this.goneBefore
-  }
-
-  async *#follow(signal: AbortSignal): AsyncGenerator<PodChange> {
-    while (!signal.aborted) {
-      yield* this.#changes.splice(0)
-      await this.#wake.promise
-      this.#wake = Promise.withResolvers<void>()
-    }
-  }
-}
-
-const UNSHIPPED = 'at least 12 bytes unshipped since 2026-11-20T14:14:56Z'
-const condition = (parts: Partial<ProtectedCondition> = {}): ProtectedCondition => ({
-  status: 'True',
-  reason: 'Protected',
-  message: 'v43 is the newest version',
-  since: '2026-11-20T14:00:00Z',
-  heardAt: '2026-11-20T14:15:00Z',
-  ...parts,
-})
-const behind = podFacts({ condition: condition({ message: `v43; ${UNSHIPPED}` }) })
 const endedBehind = condition({
   status: 'False',
   reason: 'Ended',
@@ -164,48 +85,6 @@ describe('a pod that goes', () => {
     await watched.time.pass(60_000)
     await watched.happen({ kind: 'gone', pod: { ...ended, uid: 'u2' } })
     expect(watched.told).toEqual(['StatefulSet shop-0 GoneUnshipped'])
-  })
-})
-
-describe('between two leaders', () => {
-  it('a pod that went with something unshipped is told of by the second', async () => {
-    const watched = new Watched('30')
-    watched.goneBefore = [behind, podFacts({ uid: 'u2', condition: condition() })]
-    await watched.happen({ kind: 'all', pods: [] })
-    await watched.time.pass(25_000)
-    expect(watched.told).toEqual(['StatefulSet shop-0 GoneUnshipped'])
-    expect(watched.lookedBackTo).toEqual(['30'])
-  })
-
-  it('what cannot be asked is asked again', async () => {
-    const watched = new Watched('30')
-    watched.goneBefore = [behind]
-    watched.lookBackFault = () =>
-      watched.lookedBackTo.length < 3 ? new ClusterUnreachableError('away') : undefined
-    await watched.time.pass(120_000)
-    expect(watched.told).toEqual(['StatefulSet shop-0 GoneUnshipped'])
-    expect(watched.errors).toHaveLength(2)
-  })
-
-  it('nothing is asked where nobody watched before', async () => {
-    const watched = new Watched()
-    await watched.time.pass(60_000)
-    expect(watched.lookedBackTo).toEqual([])
-  })
-
-  it('nobody begins after what may be untold yet', async () => {
-    const watched = new Watched('30')
-    const { watch } = watched
-    await watched.happen({ kind: 'all', pods: [] }, { kind: 'reached', version: '40' })
-    expect(watch.watchedTo, 'while it looks back').toBeNull()
-    await watched.time.pass(22_000)
-    expect(watch.watchedTo, 'at first').toBe('30')
-    await watched.time.pass(10_000)
-    expect(watch.watchedTo, 'after half a minute').toBe('40')
-    await watched.happen({ kind: 'reached', version: '50' })
-    expect(watch.watchedTo).toBe('40')
-    await watched.time.pass(30_000)
-    expect(watch.watchedTo).toBe('50')
   })
 })
 
